@@ -1,0 +1,40 @@
+internal import COpenSSL
+
+/// Hashes and constant-time comparison by the system's OpenSSL, so that they get the distribution's security updates.
+package enum Digests {
+  /// SHA-1 of `bytes` (20 bytes). Only for the handshake that RFC 6455, section 1.3, prescribes: not a security measure.
+  package static func sha1(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    digest(bytes, EVP_sha1(), size: 20)
+  }
+
+  /// SHA-256 of `bytes` (32 bytes).
+  package static func sha256(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    digest(bytes, EVP_sha256(), size: 32)
+  }
+
+  /// Whether two secrets are equal, in a time that depends on their lengths alone.
+  package static func constantTimeEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+    left.count == right.count && CRYPTO_memcmp(left, right, left.count) == 0
+  }
+
+  /// Lowercase hexadecimal form.
+  package static func hex(_ bytes: some Sequence<UInt8>) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    var text: [UInt8] = []
+    for byte in bytes {
+      text.append(digits[Int(byte >> 4)])
+      text.append(digits[Int(byte & 15)])
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  private static func digest(_ bytes: some Collection<UInt8>, _ algorithm: OpaquePointer?, size: Int) -> [UInt8] {
+    let contiguous = ContiguousArray(bytes)
+    return [UInt8](unsafeUninitializedCapacity: size) { output, count in
+      var length: UInt32 = 0
+      let done = contiguous.withUnsafeBytes { EVP_Digest($0.baseAddress, $0.count, output.baseAddress, &length, algorithm, nil) }
+      precondition(done == 1 && length == size, "OpenSSL refused a digest: its installation is broken")
+      count = size
+    }
+  }
+}

@@ -1,0 +1,39 @@
+/// The names of everything on Redis, in one place.
+///
+/// Keys of one shard carry its number as hash tag, so that Redis Cluster keeps them together and one function call can touch them.
+package enum Bus {
+  /// Into how many streams the log is split. Fixed: an appliance must stay in its shard for the order of its events to hold.
+  package static let shardCount = 16
+
+  /// The shard of an appliance: FNV-1a (64 bits) of its id, modulo `shardCount`.
+  package static func shard(of appliance: ApplianceID) -> Int { shard(of: appliance.rawValue.utf8) }
+
+  /// The shard of anything else that goes through the log, by the same hash.
+  package static func shard(of bytes: some Sequence<UInt8>) -> Int {
+    let hash = bytes.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    return Int(hash % UInt64(shardCount))
+  }
+
+  /// Stream: every accepted event and dead letter of the shard.
+  package static func events(_ shard: Int) -> String { "events:{\(shard)}" }
+  /// String: names this life of the shard's stream; it changes when the stream was lost.
+  package static func epoch(_ shard: Int) -> String { "epoch:{\(shard)}" }
+  /// Set: fingerprints of recent messages, the younger half of the window.
+  package static func seen(_ shard: Int) -> String { "seen:{\(shard)}" }
+  /// Set: the older half of the window.
+  package static func seenBefore(_ shard: Int) -> String { "seen-before:{\(shard)}" }
+
+  /// Hash: the newest event of each type of one appliance.
+  package static func state(_ appliance: ApplianceID) -> String { "state:{\(shard(of: appliance))}:\(appliance)" }
+  /// Stream: the last discrete events of one appliance, under the ids of the log.
+  package static func history(_ appliance: ApplianceID) -> String { "history:{\(shard(of: appliance))}:\(appliance)" }
+
+  /// Channel: the live events of one appliance.
+  package static func live(_ appliance: ApplianceID) -> String { livePrefix + appliance.rawValue }
+  package static let livePrefix = "ws:"
+
+  /// Channel: something about users, appliances or their sharing has changed in PostgreSQL.
+  package static let changes = "changes"
+  /// Channel on which one replica's readiness probe hears itself.
+  package static func canary(_ replica: String) -> String { "canary:\(replica)" }
+}

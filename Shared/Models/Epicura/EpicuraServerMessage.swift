@@ -1,0 +1,50 @@
+/// What the server says on `/ws` besides events, each encoded as one text frame's payload.
+package enum EpicuraServerMessage: Hashable, Sendable {
+  /// `{"type":"connected","user_id":"…"}`
+  case connected(userID: String)
+  /// `{"type":"subscribed","appliance_id","timestamp","data":{"current_status":"online"}}`
+  case subscribed(ApplianceID, Timestamp, currentStatus: String)
+  /// `{"type":"unsubscribed","appliance_id","timestamp"}`
+  case unsubscribed(ApplianceID, Timestamp)
+  /// `{"type":"pong"}`
+  case pong
+  /// `{"type":"error","appliance_id","timestamp","data":{"code","message"}}`; without `appliance_id` where none was named.
+  case error(EpicuraRejection, Timestamp)
+
+  package func encoded() -> [UInt8] {
+    var text: [UInt8] = []
+    switch self {
+    case .connected(let userID):
+      text.append("{\"type\":\"connected\",\"user_id\":")
+      text.append(json: userID)
+    case .subscribed(let appliance, let timestamp, let status):
+      Self.begin(&text, "{\"type\":\"subscribed\"", appliance, timestamp)
+      text.append(",\"data\":{\"current_status\":")
+      text.append(json: status)
+      text.append(UInt8(ascii: "}"))
+    case .unsubscribed(let appliance, let timestamp):
+      Self.begin(&text, "{\"type\":\"unsubscribed\"", appliance, timestamp)
+    case .pong:
+      text.append("{\"type\":\"pong\"")
+    case .error(let rejection, let timestamp):
+      Self.begin(&text, "{\"type\":\"error\"", rejection.applianceID, timestamp)
+      text.append(",\"data\":{\"code\":")
+      text.append(json: rejection.code.rawValue)
+      text.append(",\"message\":")
+      text.append(json: rejection.message)
+      text.append(UInt8(ascii: "}"))
+    }
+    text.append(UInt8(ascii: "}"))
+    return text
+  }
+
+  private static func begin(_ text: inout [UInt8], _ start: StaticString, _ appliance: ApplianceID?, _ timestamp: Timestamp) {
+    text.append(start)
+    if let appliance {
+      text.append(",\"appliance_id\":")
+      text.append(json: appliance.rawValue)
+    }
+    text.append(",\"timestamp\":")
+    text.append(json: timestamp.iso8601)
+  }
+}
