@@ -46,6 +46,9 @@ let package = Package(
     tests(of: "Digests"),
     shared("Models"),
     tests(of: "Models"),
+    shared("Access", ["Models", .product(name: "JWTKit", package: "jwt-kit")]),
+    tests(of: "Access", ["Models", .product(name: "JWTKit", package: "jwt-kit")]),
+    .testTarget(name: "HouseRulesTests", path: "Tests/HouseRulesTests"),
   ],
   swiftLanguageModes: [.v6]
 )

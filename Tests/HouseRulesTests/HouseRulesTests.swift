@@ -1,0 +1,100 @@
+import Foundation
+import Testing
+
+/// What SwiftPM does not enforce: which way imports point, and which constructs need a reason.
+@Suite struct HouseRulesTests {
+  /// Each library of ours, and which of ours it may import. A library that is missing here is refused, so that the layers stay a decision.
+  private static let mayImport: [String: Set<String>] = [
+    "Models": [],
+    "Digests": ["COpenSSL"],
+    "RedisClient": ["CHiredis"],
+    "PostgresClient": ["CLibpq"],
+    "MQTTClient": ["CMosquitto"],
+    "WebSocketTransport": ["Digests"],
+    "ServiceRuntime": [],
+    "LocalStack": [],
+    "EventLog": ["Models", "RedisClient", "Digests"],
+    "Store": ["Models", "PostgresClient", "Digests"],
+    "Access": ["Models", "Store", "Digests"],
+    "Gateway": ["Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime"],
+    "Ingest": ["Models", "EventLog", "RedisClient", "MQTTClient", "Digests", "ServiceRuntime"],
+    "Persister": ["Models", "EventLog", "Store", "RedisClient", "PostgresClient", "ServiceRuntime"],
+    "Martletctl": ["Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "MQTTClient", "ServiceRuntime"],
+  ]
+
+  private static let ours = Set(mayImport.keys).union(["CHiredis", "CLibpq", "CMosquitto", "COpenSSL"])
+
+  /// `Shared/Models/Event.swift` and `Services/Gateway/Sources/Hub.swift` belong to `Models` and `Gateway`.
+  private static func library(of file: SourceFile) -> String { file.path.split(separator: "/").dropFirst().first.map(String.init) ?? "" }
+
+  @Test func `Imports point down`() throws {
+    let libraries = try SourceTree.files(in: "Shared") + SourceTree.files(in: "Services")
+    #expect(!libraries.isEmpty)
+    for file in libraries where !file.path.contains("/Main/") {
+      let library = Self.library(of: file)
+      let allowed = try #require(Self.mayImport[library], "\(file.path): the library \(library) has no row in this test")
+      for module in file.imports where Self.ours.contains(module) {
+        #expect(allowed.contains(module), "\(file.path) imports \(module), which \(library) must not")
+      }
+    }
+  }
+
+  @Test func `Models imports values only`() throws {
+    for file in try SourceTree.files(in: "Shared/Models") {
+      for module in file.imports { #expect(["Glibc", "Synchronization"].contains(module), "\(file.path) imports \(module)") }
+    }
+  }
+
+  @Test func `Executables only start what their library builds`() throws {
+    let executables = try (SourceTree.files(in: "Shared") + SourceTree.files(in: "Services")).filter { $0.path.contains("/Main/") }
+    for file in executables { #expect(file.lines.count <= 60, "\(file.path) has \(file.lines.count) lines") }
+  }
+
+  /// Constructs that need a reason; the second member names the files that have one.
+  private static let guarded: [(construct: String, exceptions: [String: String])] = [
+    (
+      "print(",
+      [
+        "Services/Martletctl": "a command line's output is its product",
+        "Shared/LocalStack": "it tells a person how far it is",
+        "Shared/ServiceRuntime": "--help and --check answer on standard output",
+      ]
+    ),
+    ("try!", [:]),
+    ("@unchecked Sendable", [:]),
+    ("nonisolated(unsafe)", [:]),
+    ("Task {", [:]),
+    ("Task.detached", [:]),
+    ("fatalError(", [:]),
+  ]
+
+  @Test func `Constructs that need a reason have one`() throws {
+    for file in try SourceTree.files(in: "Shared") + SourceTree.files(in: "Services") {
+      for (construct, exceptions) in Self.guarded where !exceptions.keys.contains(where: file.path.hasPrefix) {
+        for (number, text) in file.code {
+          #expect(!Self.uses(construct, in: text), "\(file.path):\(number) has '\(construct)', for which this test knows no reason")
+        }
+      }
+    }
+  }
+
+  /// Whether `construct` stands in `text` by itself, not as the end of a longer name.
+  private static func uses(_ construct: String, in text: String) -> Bool {
+    guard let range = text.range(of: construct) else { return false }
+    guard range.lowerBound > text.startIndex else { return true }
+    let before = text[text.index(before: range.lowerBound)]
+    return !(before.isLetter || before.isNumber || before == "_" || before == ".")
+  }
+
+  @Test func `Files stay readable`() throws {
+    for file in try SourceTree.files(in: "Shared") + SourceTree.files(in: "Services") + SourceTree.files(in: "Tests") {
+      #expect(file.lines.count <= 400, "\(file.path) has \(file.lines.count) lines: is there a second idea in it?")
+    }
+  }
+
+  @Test func `No target is named for nothing`() throws {
+    for name in ["Utils", "Utilities", "Common", "Core", "Helpers", "Shared", "Misc"] {
+      #expect(!FileManager.default.fileExists(atPath: SourceTree.root.appending(path: "Shared/\(name)").path()), "Shared/\(name)")
+    }
+  }
+}
