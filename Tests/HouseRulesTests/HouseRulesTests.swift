@@ -6,10 +6,11 @@ import Testing
   /// Each library of ours, and which of ours it may import. A library that is missing here is refused, so that the layers stay a decision.
   private static let mayImport: [String: Set<String>] = [
     "Models": [],
+    "Backoff": [],
     "Digests": ["COpenSSL"],
-    "RedisClient": ["CHiredis"],
-    "PostgresClient": ["CLibpq"],
-    "MQTTClient": ["CMosquitto"],
+    "RedisClient": ["CHiredis", "Backoff"],
+    "PostgresClient": ["CLibpq", "Backoff"],
+    "MQTTClient": ["CMosquitto", "Backoff"],
     "WebSocketTransport": ["Digests"],
     "ServiceRuntime": [],
     "LocalStack": [],

@@ -1,0 +1,114 @@
+/// The server-side part of the log: a library of Redis Functions (Redis 7), which runs as one step.
+///
+/// The library's and the functions' names carry a version, so that replicas of two versions work side by side during an upgrade.
+enum AppendFunction {
+  static let library = "martlet_v1"
+  static let append = "martlet_append_v1"
+  /// Arguments before the appliances' channels, and per entry.
+  static let headerCount = 6
+  static let entryStride = 6
+
+  /// `FCALL martlet_append_v1 <n> KEYS… ARGV…`
+  ///
+  /// KEYS: events, seen, seen-before, epoch of the shard; then state and history of each appliance in this call.
+  /// ARGV: epoch's random part, window, history length, history lifetime in ms, types per appliance, number of appliances, their channels; then per entry
+  /// six: flags (`d` discrete, `t` telemetry, `x` dead letter; followed by `?` if it may be a duplicate), the appliance's index (dead letter: the reason),
+  /// the type (topic), the order in µs (receipt), the fingerprint or nothing, the event's JSON (payload).
+  /// Answers one string per entry: nothing for a duplicate, else the id, with ` late` behind it for a late event.
+  static let source = """
+    #!lua name=\(library)
+
+    local function append(keys, args)
+      local events, seen, before, epoch = keys[1], keys[2], keys[3], keys[4]
+      local window, historyMax, historyMs, typesMax = tonumber(args[2]), args[3], args[4], tonumber(args[5])
+      local appliances = tonumber(args[6])
+      if redis.call('EXISTS', epoch) == 0 then
+        local now = redis.call('TIME')
+        redis.call('SET', epoch, string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)) .. ':' .. args[1])
+      end
+      if redis.call('SCARD', seen) >= window then redis.call('RENAME', seen, before) end
+
+      local outcomes, fresh, newest, touched, fingerprints = {}, {}, {}, {}, {}
+
+      local function isDuplicate(fingerprint)
+        return fresh[fingerprint] or redis.call('SISMEMBER', seen, fingerprint) == 1 or redis.call('SISMEMBER', before, fingerprint) == 1
+      end
+
+      -- Whether the event is older than the newest of its type; if not, it is the newest from now on.
+      local function isLate(index, type, order)
+        local state = newest[index]
+        if not state then state = {}; newest[index] = state end
+        local known = state[type]
+        if not known then
+          local stored = redis.call('HGET', keys[3 + 2 * index], 'o:' .. type)
+          if not stored and redis.call('HLEN', keys[3 + 2 * index]) >= 2 * typesMax then return false end
+          known = { order = tonumber(stored or '-1') }
+          state[type] = known
+        end
+        if order < known.order then return true end
+        known.order = order
+        known.changed = true
+        return false
+      end
+
+      local function keepDiscrete(index, id, body)
+        local history = keys[4 + 2 * index]
+        local kept = redis.pcall('XADD', history, 'MAXLEN', '=', historyMax, id, 'e', body)
+        if type(kept) == 'table' and kept.err then
+          -- It holds ids from a life of the log that is over.
+          redis.call('DEL', history)
+          redis.call('XADD', history, id, 'e', body)
+        end
+        touched[history] = true
+      end
+
+      local function appendEvent(flags, index, type, order, body)
+        local late = isLate(index, type, tonumber(order))
+        local id
+        if late then id = redis.call('XADD', events, '*', 'e', body, 'late', '1') else id = redis.call('XADD', events, '*', 'e', body) end
+        local message = string.sub(body, 1, -2) .. ',"id":"' .. id .. '"}'
+        local known = newest[index][type]
+        if known and not late then known.message = message end
+        if string.sub(flags, 1, 1) == 'd' then keepDiscrete(index, id, body) end
+        redis.call('PUBLISH', args[6 + index], message)
+        return late and id .. ' late' or id
+      end
+
+      for at = 7 + appliances, #args, 6 do
+        local flags, fingerprint = args[at], args[at + 4]
+        if fingerprint ~= '' and string.sub(flags, 2, 2) == '?' and isDuplicate(fingerprint) then
+          outcomes[#outcomes + 1] = ''
+        else
+          if fingerprint ~= '' and not fresh[fingerprint] then
+            fresh[fingerprint] = true
+            fingerprints[#fingerprints + 1] = fingerprint
+          end
+          if string.sub(flags, 1, 1) == 'x' then
+            outcomes[#outcomes + 1] =
+              redis.call('XADD', events, '*', 'reason', args[at + 1], 'topic', args[at + 2], 'at', args[at + 3], 'payload', args[at + 5])
+          else
+            outcomes[#outcomes + 1] = appendEvent(flags, tonumber(args[at + 1]), args[at + 2], args[at + 3], args[at + 5])
+          end
+        end
+      end
+
+      for index, types in pairs(newest) do
+        local fields = {}
+        for type, known in pairs(types) do
+          if known.changed then
+            fields[#fields + 1] = 'o:' .. type
+            fields[#fields + 1] = string.format('%.0f', known.order)
+            fields[#fields + 1] = 'm:' .. type
+            fields[#fields + 1] = known.message
+          end
+        end
+        if #fields > 0 then redis.call('HSET', keys[3 + 2 * index], unpack(fields)) end
+      end
+      for history in pairs(touched) do redis.call('PEXPIRE', history, historyMs) end
+      if #fingerprints > 0 then redis.call('SADD', seen, unpack(fingerprints)) end
+      return outcomes
+    end
+
+    redis.register_function('\(append)', append)
+    """
+}

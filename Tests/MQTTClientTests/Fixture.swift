@@ -1,0 +1,137 @@
+import Foundation
+import LocalStack
+import Logging
+import ServiceLifecycle
+import Subprocess
+import Synchronization
+
+@testable import MQTTClient
+
+/// One broker and the clients around it.
+struct Fixture {
+  let stack: LocalStack
+  let events = Inbox<MQTTConnectionEvent>()
+  let messages = Inbox<MQTTMessage>()
+  let sessions = Inbox<MQTTSessionInfo>()
+
+  static func run(tls: Bool = false, _ body: (Fixture) async throws -> Void) async throws {
+    var configuration = LocalStackConfiguration([.mosquitto])
+    configuration.tls = tls
+    try await LocalStack.run(configuration) { stack in try await body(Fixture(stack: stack)) }
+  }
+
+  static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+  func configuration(
+    _ clientID: String = "subscriber", _ version: MQTTConfiguration.ProtocolVersion = .v5, user: MosquittoServer.User = .admin
+  ) throws -> MQTTConfiguration {
+    let broker = try stack.mosquitto
+    var configuration = try MQTTConfiguration(url: broker.url(user), password: broker.password(user), clientID: clientID)
+    configuration.protocolVersion = version
+    return configuration
+  }
+
+  func subscriber(
+    _ configuration: MQTTConfiguration, to filters: [String] = ["martlet/#"], limits: MQTTSubscriber.Limits = .init(),
+    handle: @escaping MQTTSubscriber.Handler = { _, _ in }
+  ) throws -> MQTTSubscriber {
+    let (events, messages, sessions) = (events, messages, sessions)
+    return try MQTTSubscriber(
+      configuration: configuration, subscriptions: filters.map { MQTTSubscription($0) }, limits: limits, logger: Self.quiet,
+      observe: { events.append($0) },
+      handle: { batch, session in
+        messages.append(contentsOf: batch)
+        sessions.append(session)
+        try await handle(batch, session)
+      })
+  }
+
+  func publisher(_ configuration: MQTTConfiguration, limits: MQTTPublisher.Limits = .init()) throws -> MQTTPublisher {
+    let events = events
+    return try MQTTPublisher(configuration: configuration, limits: limits, logger: Self.quiet) { events.append($0) }
+  }
+
+  func subscribed(times: Int = 1) async throws {
+    try await events.wait { events in events.filter { $0 == .subscribed }.count >= times }
+  }
+
+  func connected(times: Int = 1) async throws {
+    try await events.wait { events in events.filter { if case .connected = $0 { true } else { false } }.count >= times }
+  }
+
+  /// Publishes lines with `mosquitto_pub`, one message each, at QoS 1, and returns when the broker has acknowledged all.
+  func publish(_ payloads: [String], topic: String = "martlet/a1/events/x") async throws {
+    try await stack.mosquitto.publish("-q", "1", "-t", topic, "-l", input: payloads.map { $0 + "\n" }.joined())
+  }
+
+  /// What `mosquitto_sub` prints for the first message on a topic.
+  func firstMessage(on topic: String, format: String = "%p") async throws -> String {
+    let environment = try stack.mosquitto.clientEnvironment(.admin).reduce(into: [Environment.Key: String?]()) { values, pair in
+      if let key = Environment.Key(rawValue: pair.key) { values[key] = pair.value }
+    }
+    let result = try await Subprocess.run(
+      .name("mosquitto_sub"), arguments: ["-t", topic, "-C", "1", "-W", "20", "-V", "5", "-F", format],
+      environment: .inherit.updating(environment), output: .string(limit: 65_536), error: .string(limit: 65_536))
+    return result.standardOutput.trimmingCharacters(in: .newlines)
+  }
+}
+
+/// Runs a client beside `body`, then cancels it, which drops its connection without writing: to the broker it looks like a kill.
+func running(_ client: some Sendable & Runnable, _ body: () async throws -> Void) async throws {
+  try await withThrowingTaskGroup(of: Void.self) { group in
+    group.addTask { try await client.run() }
+    try await body()
+    group.cancelAll()
+  }
+}
+
+protocol Runnable {
+  func run() async throws
+}
+extension MQTTSubscriber: Runnable {}
+extension MQTTPublisher: Runnable {}
+
+/// Lets waiters pass once opened.
+final class Latch: Sendable {
+  private let opened = Inbox<Bool>()
+  private let stubborn = Mutex<[CheckedContinuation<Void, Never>]>([])
+
+  func open() {
+    opened.append(true)
+    stubborn.withLock { waiting in
+      for waiter in waiting { waiter.resume() }
+      waiting = []
+    }
+  }
+
+  func pass() async throws { _ = try await opened.wait(count: 1) }
+
+  /// Ignores cancellation, as code does that waits for a lock.
+  func passStubbornly() async {
+    await withCheckedContinuation { waiter in
+      stubborn.withLock { waiting in
+        if opened.elements.isEmpty { waiting.append(waiter) } else { waiter.resume() }
+      }
+    }
+  }
+}
+
+struct Refusal: Error {}
+
+/// Runs a service beside `body`, which shuts it down gracefully, and waits for its end.
+func runningGracefully(_ service: some Service, _ body: (_ shutDown: @Sendable () -> Void) async throws -> Void) async throws {
+  let (requests, shutDown) = AsyncStream.makeStream(of: Void.self)
+  try await withThrowingTaskGroup(of: Void.self) { group in
+    let services = ServiceGroup(
+      configuration: .init(services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)], logger: Fixture.quiet)
+    )
+    group.addTask { try await services.run() }
+    group.addTask {
+      for await _ in requests {}
+      await services.triggerGracefulShutdown()
+    }
+    try await body { shutDown.finish() }
+    shutDown.finish()
+    try await group.waitForAll()
+  }
+}

@@ -1,0 +1,147 @@
+import LocalStack
+import ServiceLifecycle
+import Testing
+
+@testable import MQTTClient
+
+@Suite("Subscriber, against Mosquitto")
+struct SubscriberTests {
+  typealias Version = MQTTConfiguration.ProtocolVersion
+
+  @Test func `a shared subscription deals every message to one of its members`() async throws {
+    try await Fixture.run { fixture in
+      let (left, right) = (Fixture(stack: fixture.stack), Fixture(stack: fixture.stack))
+      let filters = ["$share/ingest/martlet/+/events/+"]
+      try await running(left.subscriber(left.configuration("left"), to: filters)) {
+        try await running(right.subscriber(right.configuration("right"), to: filters)) {
+          try await left.subscribed()
+          try await right.subscribed()
+          let payloads = (0..<200).map { "\($0)" }
+          try await fixture.publish(payloads)
+          let some = try await left.messages.wait { $0.count >= 100 }
+          let others = try await right.messages.wait { $0.count >= 100 }
+          let received = (some + others).map { String(decoding: $0.payload, as: UTF8.self) }
+          #expect(received.count == 200 && Set(received) == Set(payloads))
+        }
+      }
+    }
+  }
+
+  @Test(arguments: Version.allCases)
+  func `a wrong password ends the start with a sentence`(version: Version) async throws {
+    try await Fixture.run { fixture in
+      var configuration = try fixture.configuration("one", version)
+      configuration.password = "wrong-secret"
+      let subscriber = try fixture.subscriber(configuration)
+      let error = await #expect(throws: MQTTError.self) { try await subscriber.run() }
+      #expect(error?.code == .authentication)
+      #expect(error?.message.contains("refused the user 'admin': check the user name and the password") == true)
+      #expect(error?.description.contains("wrong-secret") == false)
+    }
+  }
+
+  @Test func `TLS is verified against the CA file`() async throws {
+    try await Fixture.run(tls: true) { fixture in
+      let broker = try fixture.stack.mosquitto
+      let tls = try #require(broker.tls)
+      var configuration = try MQTTConfiguration(
+        url: #require(broker.tlsURL(.admin)), password: broker.password(.admin), clientID: "tls")
+      configuration.caFile = tls.caFile
+      try await running(fixture.subscriber(configuration)) {
+        try await fixture.subscribed()
+        let payloads = (0..<2000).map { "\($0)" }
+        try await fixture.publish(payloads)
+        let messages = try await fixture.messages.wait(count: 2000)
+        #expect(messages.map { String(decoding: $0.payload, as: UTF8.self) } == payloads)
+      }
+
+      configuration.caFile = nil  // the system's authorities do not know this broker
+      let stranger = try fixture.subscriber(configuration)
+      let error = await #expect(throws: MQTTError.self) { try await stranger.run() }
+      #expect(error?.code == .tls)
+      #expect(error?.message.contains("check the CA file") == true)
+
+      configuration.caFile = "/nonexistent/ca.pem"
+      let lost = try fixture.subscriber(configuration)
+      let missing = await #expect(throws: MQTTError.self) { try await lost.run() }
+      #expect(missing?.code == .configuration)
+    }
+  }
+
+  @Test func `the last will is published after a kill, not after a goodbye`() async throws {
+    try await Fixture.run { fixture in
+      var configuration = try fixture.configuration("mortal")
+      configuration.will = MQTTWill(topic: "martlet/a1/events/gone", payload: Array("killed".utf8), isRetained: true)
+      try await runningGracefully(fixture.subscriber(configuration, to: ["other"])) { shutDown in
+        try await fixture.subscribed()
+        shutDown()
+      }
+      try await fixture.stack.mosquitto.publish("-q", "1", "-r", "-t", "martlet/a1/events/gone", "-m", "alive")
+      #expect(try await fixture.firstMessage(on: "martlet/a1/events/gone") == "alive")
+
+      try await running(fixture.subscriber(configuration, to: ["other"])) { try await fixture.subscribed(times: 2) }
+      let fell = Fixture(stack: fixture.stack)
+      try await running(fell.subscriber(fell.configuration("witness"), to: ["martlet/a1/events/gone"])) {
+        _ = try await fell.messages.wait { $0.contains { $0.payload == Array("killed".utf8) } }
+      }
+    }
+  }
+
+  @Test func `an unreachable broker ends the start once the time for it is over`() async throws {
+    var configuration = try MQTTConfiguration(url: "mqtt://127.0.0.1:1", clientID: "one")
+    configuration.startTimeout = .milliseconds(200)
+    let subscriber = try MQTTSubscriber(
+      configuration: configuration, subscriptions: [MQTTSubscription("x")], logger: Fixture.quiet, handle: { _, _ in })
+    let error = await #expect(throws: MQTTError.self) { try await subscriber.run() }
+    #expect(error?.code == .unreachable)
+    #expect(error?.message.contains("127.0.0.1:1 cannot be reached (Connection refused)") == true)
+  }
+
+  @Test func `a broker that accepts and says nothing is given up in time`() async throws {
+    try await Fixture.run { fixture in
+      var configuration = try fixture.configuration()
+      configuration.handshakeTimeout = .milliseconds(300)
+      configuration.startTimeout = .milliseconds(300)
+      let subscriber = try fixture.subscriber(configuration)
+      try await fixture.stack.pause("mosquitto")
+      let error = await #expect(throws: MQTTError.self) { try await subscriber.run() }
+      #expect(error?.code == .unreachable)
+      try await fixture.stack.resume("mosquitto")
+    }
+  }
+
+  @Test func `two clients of one id are told to have different ones`() async throws {
+    try await Fixture.run { fixture in
+      let twin = Fixture(stack: fixture.stack)
+      try await running(fixture.subscriber(fixture.configuration("twin"))) {
+        try await fixture.subscribed()
+        try await running(twin.subscriber(twin.configuration("twin"))) {
+          let events = try await fixture.events.wait { $0.contains { if case .disconnected = $0 { true } else { false } } }
+          let errors = events.compactMap { if case .disconnected(let error) = $0 { error.message } else { nil } }
+          #expect(errors.first?.contains("give every replica a client id of its own") == true, "\(errors)")
+        }
+      }
+    }
+  }
+
+  @Test func `settings that cannot work are refused`() throws {
+    #expect(throws: MQTTError.self) { try MQTTConfiguration(url: "mqtt://h", clientID: "") }
+    var configuration = try MQTTConfiguration(url: "mqtt://h", password: "p", clientID: "c")
+    let noUser = #expect(throws: MQTTError.self) { try configuration.validated() }
+    #expect(noUser?.message.contains("mqtt://USER@h:1883") == true)
+    configuration.password = nil
+    configuration.keepAlive = .seconds(10)
+    var limits = MQTTSubscriber.Limits()
+    limits.holdTimeout = .seconds(10)
+    let tooLong = #expect(throws: MQTTError.self) {
+      try MQTTSubscriber(
+        configuration: configuration, subscriptions: [MQTTSubscription("x")], limits: limits, logger: Fixture.quiet, handle: { _, _ in })
+    }
+    #expect(throws: MQTTError.self) {
+      try MQTTSubscriber(
+        configuration: MQTTConfiguration(url: "mqtt://h", clientID: "c"), subscriptions: [MQTTSubscription("a/#/b")], logger: Fixture.quiet,
+        handle: { _, _ in })
+    }
+    #expect(tooLong?.message.contains("must be shorter than the MQTT keepalive") == true)
+  }
+}
