@@ -9,6 +9,9 @@ let nio: [Target.Dependency] = [
 ]
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 
 /// A library that several services share, and its tests.
@@ -22,7 +25,9 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 
 let package = Package(
   name: "martlet",
-  products: [],
+  products: [
+    .executable(name: "localstack", targets: ["LocalStackMain"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -52,6 +57,21 @@ let package = Package(
     tests(of: "Access", ["Models", .product(name: "JWTKit", package: "jwt-kit")]),
     shared("EventLog", ["Models"]),
     tests(of: "EventLog", ["Models"]),
+    shared("MQTTClient", ["Backoff", "CMosquitto", lifecycle, logging]),
+    tests(of: "MQTTClient", ["LocalStack", lifecycle, logging, subprocess]),
+    shared("WebSocketTransport", nio + ["Digests", lifecycle, logging]),
+    tests(of: "WebSocketTransport", nio + [lifecycle, logging]),
+    shared(
+      "ServiceRuntime",
+      nio + [
+        .product(name: "Hummingbird", package: "hummingbird"), .product(name: "Configuration", package: "swift-configuration"), lifecycle, signals,
+        logging, metrics,
+      ]),
+    .executableTarget(name: "ServiceRuntimeProbe", dependencies: ["ServiceRuntime", lifecycle, logging, metrics], path: "Tests/ServiceRuntimeProbe"),
+    tests(of: "ServiceRuntime", ["ServiceRuntimeProbe", .product(name: "NIOCore", package: "swift-nio"), logging, metrics, subprocess]),
+    shared("LocalStack", path: "Shared/LocalStack/Sources", [subprocess, signals]),
+    .executableTarget(name: "LocalStackMain", dependencies: ["LocalStack", arguments], path: "Shared/LocalStack/Main"),
+    tests(of: "LocalStack", ["LocalStackMain", subprocess]),
     .testTarget(name: "HouseRulesTests", path: "Tests/HouseRulesTests"),
   ],
   swiftLanguageModes: [.v6]

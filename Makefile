@@ -1,0 +1,58 @@
+# `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Where builds go; set MARTLET_SCRATCH to keep them out of the checkout.
+SCRATCH ?= $(or $(MARTLET_SCRATCH),.build)
+# Where the local stack keeps data, logs and secrets.
+FOLDER ?= .local
+# A file for the test results as JUnit XML, if wanted.
+XUNIT ?=
+
+SWIFT_BUILD := swift build --scratch-path $(SCRATCH)
+LOCALSTACK := $(SCRATCH)/release/localstack
+SOURCES := Package.swift Services Shared Tests
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: packages
+packages: ## Install what is missing from Debian (asks for sudo when not root)
+	@deploy/install-packages
+
+.PHONY: build
+build: packages ## Build everything for release
+	$(SWIFT_BUILD) -c release
+
+.PHONY: demo
+demo: build ## Run everything with a simulated cooker and follow its live events until Ctrl-C
+	@$(LOCALSTACK) demo --folder $(FOLDER)
+
+.PHONY: up
+up: build ## Run everything in the background; .local/stack.json has the addresses
+	@$(LOCALSTACK) up --folder $(FOLDER)
+
+.PHONY: down
+down: ## Stop what `make up` started; its data stays in .local
+	@if [ -x $(LOCALSTACK) ]; then $(LOCALSTACK) down --folder $(FOLDER); else echo "Nothing is built, so nothing runs."; fi
+
+.PHONY: test
+test: packages ## Build and run every test against real servers
+	$(SWIFT_BUILD) --build-tests
+	swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest $(if $(XUNIT),--xunit-output $(XUNIT))
+
+.PHONY: bench
+bench: build ## Measure throughput, latency and memory, and print the figures
+	@$(SCRATCH)/release/bench
+
+.PHONY: format
+format: ## Format all Swift sources in place
+	swift format --in-place --parallel --recursive $(SOURCES)
+
+.PHONY: lint
+lint: ## Check the format of all Swift sources
+	swift format lint --strict --parallel --recursive $(SOURCES)
+
+.PHONY: check
+check: lint test ## lint and test

@@ -1,0 +1,26 @@
+/// The demo's accounts (see `deploy/demo.yaml`) and what a person is told.
+enum Demo {
+  static let user = "demo"
+  static let appliance = "EPIC-001"
+
+  static func introduction(webSocket: String, token: String, tokenFile: String) -> String {
+    """
+
+    A simulated cooker, \(appliance), is cooking. Its events reach apps here:
+
+      \(webSocket)
+
+    as user `\(user)`, whose token is in \(tokenFile):
+
+      \(token)
+
+    See them from another terminal, through a WebSocket client that is not ours:
+
+      (echo '{"type":"subscribe","appliance_id":"\(appliance)"}'; cat) | \\
+        /usr/bin/python3 -m websockets "\(webSocket)?token=$(cat \(tokenFile))"
+
+    The live events follow; Ctrl-C stops everything.
+
+    """
+  }
+}

@@ -1,0 +1,128 @@
+import Foundation
+import UnixSignals
+
+/// What the `localstack` program does: the whole stack in a folder, in the foreground or in the background.
+package struct StackSession: Sendable {
+  private let folder: StackFolder
+  private let gateways: Int
+  private let only: [String]
+
+  /// - Parameters:
+  ///   - folder: for data, logs and secrets; kept.
+  ///   - gateways: how many gateway replicas serve behind nginx.
+  ///   - only: start just these servers and no service; empty for the whole.
+  package init(folder: String, gateways: Int, only: [String] = []) throws {
+    for name in only where StackServer(rawValue: name) == nil || name == StackServer.nginx.rawValue {
+      throw LocalStackError(.unknownPart, part: "--only", "There is no server `\(name)`; give postgres, redis or mosquitto.")
+    }
+    guard (1...16).contains(gateways) else {
+      throw LocalStackError(.unusable, part: "--gateways", "It is \(gateways); give a number from 1 to 16.")
+    }
+    self.folder = try StackFolder(folder)
+    self.gateways = gateways
+    self.only = only
+  }
+
+  /// Starts the stack, tells its addresses, and keeps it until SIGINT or SIGTERM.
+  package func run() async throws {
+    try await withStack { stack in
+      Console.say("ready; stop with Ctrl-C or `localstack down`")
+      await Self.waitForStopSignal()
+      Console.say("stopping")
+    }
+  }
+
+  /// Starts the stack with the demo's accounts and a simulated cooker, and follows the live events until SIGINT or SIGTERM.
+  package func demo() async throws {
+    try await withStack { stack in
+      Console.say("applying deploy/demo.yaml")
+      Console.say(try await stack.martletctl("apply", DeployFiles.path("demo.yaml")))
+      let tokenFile = "\(folder.path)/token"
+      let token = try await stack.martletctl("token", Demo.user)
+      try folder.writePrivate(token, to: tokenFile)
+      var report = StackReport(stack)
+      report.tokenFile = tokenFile
+      try report.write(to: folder)
+      try await stack.keepMartletctl("simulator", ["simulate", "epicura", Demo.appliance])
+      Console.say(Demo.introduction(webSocket: report.webSocket ?? "", token: token, tokenFile: tokenFile))
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await stack.followMartletctl(["tail", Demo.appliance]) }
+        group.addTask { await Self.waitForStopSignal() }
+        defer { group.cancelAll() }
+        try await group.next()
+      }
+      Console.say("stopping")
+    }
+  }
+
+  /// Starts the stack in a process of its own and returns when it is ready.
+  package func up() async throws {
+    if let report = StackReport.ofRunningStack(in: folder) {
+      Console.say("It runs already, as process \(report.process); \(folder.reportFile) has the addresses.")
+      return
+    }
+    let log = folder.log("stack")
+    try folder.writePrivate("", to: log)
+    let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let detach = #"setsid "$@" </dev/null >>"$0" 2>&1 & echo $!"#
+    let identifier = try await Tool.run(
+      ["sh", "-c", detach, log, program, "run", "--folder", folder.path, "--gateways", String(gateways)]
+        + only.flatMap { ["--only", $0] }, named: "localstack")
+    try await follow(log: log, until: Int32(identifier) ?? 0)
+  }
+
+  /// Ends the stack of the folder in good order and returns when its last process has gone.
+  package func down() async throws {
+    guard let report = StackReport.ofRunningStack(in: folder) else {
+      Console.say("Nothing runs in \(folder.path).")
+      return
+    }
+    kill(report.process, SIGTERM)
+    _ = try await Tool.run(["tail", "--pid=\(report.process)", "-s", "0.05", "-f", "/dev/null"], named: "localstack", limit: .seconds(60))
+    _ = try await Tool.run(["flock", "-w", "60", folder.lockFile, "true"], named: "localstack", limit: .seconds(70))
+    Console.say("stopped; the data stays in \(folder.path)")
+  }
+
+  private func withStack(_ body: @Sendable (LocalStack) async throws -> Void) async throws {
+    if let report = StackReport.ofRunningStack(in: folder) {
+      throw LocalStackError(
+        .unusable, part: "folder", "\(folder.path) is in use by process \(report.process); end that stack with `make down`.")
+    }
+    var configuration =
+      only.isEmpty
+      ? LocalStackConfiguration.whole(gateways: gateways, folder: folder.path)
+      : LocalStackConfiguration(Set(only.compactMap(StackServer.init(rawValue:))), folder: folder.path)
+    configuration.httpPort = 8080
+    configuration.mqttPort = 1883
+    configuration.progress = { Console.say($0) }
+    Console.say("starting in \(folder.path)")
+    defer { try? FileManager.default.removeItem(atPath: folder.reportFile) }
+    try await LocalStack.run(configuration) { stack in
+      let report = StackReport(stack)
+      try report.write(to: folder)
+      Console.say("WebSocket \(report.webSocket ?? "-")   MQTT \(report.mqtt ?? "-")   everything else: \(folder.reportFile)")
+      try await body(stack)
+    }
+    Console.say("stopped")
+  }
+
+  /// Copies what the background process says until it is ready.
+  private func follow(log: String, until identifier: Int32) async throws {
+    var seen = 0
+    while true {
+      let isAlive = kill(identifier, 0) == 0
+      let lines = (try? String(contentsOfFile: log, encoding: .utf8))?.split(separator: "\n") ?? []
+      for line in lines.dropFirst(seen) { Console.say(String(line)) }
+      seen = lines.count
+      if let report = StackReport.ofRunningStack(in: folder), report.process == identifier { return }
+      guard isAlive else {
+        throw LocalStackError(.ended, part: "localstack", "The stack could not be started; the reason is above and in \(log).")
+      }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+  }
+
+  private static func waitForStopSignal() async {
+    for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { return }
+  }
+}

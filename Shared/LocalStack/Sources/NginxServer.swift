@@ -1,0 +1,51 @@
+/// nginx in front of the gateway's replicas.
+package struct NginxServer: StackPart {
+  package let host = "127.0.0.1"
+  package let port: Int
+  let launch: Launch
+  let remedy = "See whether the port is taken, then start it anew."
+
+  /// - Parameter gateways: `host:port` of each replica.
+  init(folder: StackFolder, port: Int, gateways: [String]) throws {
+    self.port = port
+    let name = StackServer.nginx.rawValue
+    let home = try folder.makePrivate(name)
+    let site = try DeployFiles.render(
+      "nginx/martlet.conf.template",
+      [
+        "MARTLET_LISTEN": "\(host):\(port) backlog=4096", "MARTLET_ACCESS_LOG": folder.log("nginx-access"), "MARTLET_ERROR_LOG": "stderr",
+        "MARTLET_GATEWAYS": gateways.map { "server \($0) max_fails=1 fail_timeout=2s;" }.joined(separator: "\n  "),
+      ])
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "  \($0)_temp_path \(home)/\($0);" }
+    let main = """
+      # Workers must get into the stack's folder.
+      \(ServerAccount.isRoot ? "user root;" : "")
+      daemon off;
+      pid \(home)/nginx.pid;
+      error_log stderr error;
+      worker_processes 1;
+      worker_rlimit_nofile 65536;
+      worker_shutdown_timeout 5s;
+      events { worker_connections 32768; }
+      http {
+      \(temporary.joined(separator: "\n"))
+      \(site)
+      }
+      """
+    try folder.writePrivate(main + "\n", to: "\(home)/nginx.conf")
+    launch = Launch(
+      name: name, command: ["nginx", "-e", "stderr", "-p", home, "-c", "\(home)/nginx.conf"], folder: home, log: folder.log(name),
+      stopSignal: .quit)
+  }
+
+  /// The base address for apps: `ws://127.0.0.1:8080`.
+  package var url: String { "ws://\(host):\(port)" }
+
+  /// The path of every other page answers 404 from nginx itself.
+  func probe() async throws {
+    let status = try await Tool.run(
+      ["curl", "--silent", "--max-time", "2", "--output", "/dev/null", "--write-out", "%{http_code}", "http://\(host):\(port)/"],
+      limit: .seconds(5))
+    guard status == "404" else { throw LocalStackError(.toolFailed, part: launch.name, "It answered \(status) instead of 404.") }
+  }
+}

@@ -1,0 +1,90 @@
+import Backoff
+import Glibc
+import Synchronization
+
+/// What a client does with its connections, on its network thread.
+protocol BrokerConversation: AnyObject {
+  /// Reads the mail and whatever else is due. Called whenever the thread wakes, connected or not.
+  func attend()
+  var isStopping: Bool { get }
+  /// When `attend` is wanted next without a letter.
+  var nextDeadline: ContinuousClock.Instant? { get }
+  func connectionChanged(_ event: MQTTConnectionEvent)
+  func makeConnection() throws(MQTTError) -> MosquittoConnection
+  /// Uses an accepted connection until asked to stop, which is when it returns.
+  func serve(_ connection: MosquittoConnection, sessionPresent: Bool) throws(MQTTError)
+}
+
+/// Connects again and again, for as long as its conversation wants to go on.
+struct ConnectionLoop {
+  let configuration: MQTTConfiguration
+  let pipe: WakePipe
+
+  /// - Returns: why the first connection failed for good; `nil` when the conversation has ended as asked.
+  func run(_ conversation: some BrokerConversation) -> MQTTError? {
+    var backoff = Backoff(shortest: .milliseconds(100), longest: .seconds(15))
+    var wasConnected = false
+    let startBy = ContinuousClock.now + configuration.startTimeout
+    while !conversation.isStopping {
+      var connection: MosquittoConnection?
+      do throws(MQTTError) {
+        let new = try conversation.makeConnection()
+        connection = new
+        let sessionPresent = try open(new, conversation)
+        if conversation.isStopping { return nil }
+        wasConnected = true
+        conversation.connectionChanged(.connected(sessionPresent: sessionPresent))
+        try conversation.serve(new, sessionPresent: sessionPresent)
+        return nil
+      } catch {
+        if connection?.wasUseful == true { backoff.reset() }
+        // Before anything else, so that nothing withheld is ever written.
+        connection = nil
+        if conversation.isStopping { return nil }
+        conversation.connectionChanged(.disconnected(error))
+        if !wasConnected, error.isPermanent || .now >= startBy { return error }
+      }
+      rest(until: .now + backoff.next(), conversation)
+    }
+    return nil
+  }
+
+  /// Waits for CONNACK.
+  /// - Returns: whether the broker still had a session of this client.
+  private func open(_ connection: MosquittoConnection, _ conversation: some BrokerConversation) throws(MQTTError) -> Bool {
+    pipe.isReaderBlocked.store(true, ordering: .sequentiallyConsistent)
+    defer { pipe.isReaderBlocked.store(false, ordering: .sequentiallyConsistent) }
+    conversation.attend()
+    if conversation.isStopping { return false }
+    try connection.connect()
+    pipe.isReaderBlocked.store(false, ordering: .sequentiallyConsistent)
+    let deadline = ContinuousClock.now + configuration.handshakeTimeout
+    while connection.connectAnswer == nil {
+      guard .now < deadline else {
+        throw MQTTError(
+          .unreachable,
+          "The MQTT broker at \(configuration.address) accepted the connection but did not answer within \(configuration.handshakeTimeout)."
+        )
+      }
+      conversation.attend()
+      if conversation.isStopping { return false }
+      if connection.wantsWrite { try connection.flush() }
+      let until = min(deadline, conversation.nextDeadline ?? deadline)
+      if pipe.wait(socket: connection.socket, for: connection.wantsWrite ? POLLIN | POLLOUT : POLLIN, until: until) {
+        try connection.read()
+      }
+    }
+    guard let answer = connection.connectAnswer, answer.reasonCode == 0 else {
+      throw .refusedConnection(connection.connectAnswer?.reasonCode ?? 0, configuration)
+    }
+    return answer.sessionPresent
+  }
+
+  private func rest(until end: ContinuousClock.Instant, _ conversation: some BrokerConversation) {
+    while true {
+      conversation.attend()
+      if conversation.isStopping || .now >= end { return }
+      _ = pipe.wait(until: min(end, conversation.nextDeadline ?? end))
+    }
+  }
+}
