@@ -26,7 +26,7 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 let package = Package(
   name: "martlet",
   products: [
-    .executable(name: "localstack", targets: ["LocalStackMain"]),
+    .executable(name: "localstack", targets: ["LocalStackMain"])
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -64,10 +64,12 @@ let package = Package(
     shared(
       "ServiceRuntime",
       nio + [
-        .product(name: "Hummingbird", package: "hummingbird"), .product(name: "Configuration", package: "swift-configuration"), lifecycle, signals,
+        .product(name: "Hummingbird", package: "hummingbird"), .product(name: "Configuration", package: "swift-configuration"), lifecycle,
+        signals,
         logging, metrics,
       ]),
-    .executableTarget(name: "ServiceRuntimeProbe", dependencies: ["ServiceRuntime", lifecycle, logging, metrics], path: "Tests/ServiceRuntimeProbe"),
+    .executableTarget(
+      name: "ServiceRuntimeProbe", dependencies: ["ServiceRuntime", lifecycle, logging, metrics], path: "Tests/ServiceRuntimeProbe"),
     tests(of: "ServiceRuntime", ["ServiceRuntimeProbe", .product(name: "NIOCore", package: "swift-nio"), logging, metrics, subprocess]),
     shared("LocalStack", path: "Shared/LocalStack/Sources", [subprocess, signals]),
     .executableTarget(name: "LocalStackMain", dependencies: ["LocalStack", arguments], path: "Shared/LocalStack/Main"),

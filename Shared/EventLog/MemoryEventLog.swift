@@ -119,7 +119,9 @@ private struct MemoryLogState {
       let shard = entry.shard
       begin(shard)
       if let fingerprint = entry.fingerprint {
-        if entry.mayBeDuplicate, shards[shard].seen.contains(fingerprint) || shards[shard].seenBefore.contains(fingerprint) { return .duplicate }
+        if entry.mayBeDuplicate, shards[shard].seen.contains(fingerprint) || shards[shard].seenBefore.contains(fingerprint) {
+          return .duplicate
+        }
         shards[shard].seen.insert(fingerprint)
       }
       let id = nextID(shard)

@@ -86,7 +86,8 @@ struct EventLogContract: Sendable {
     let shard = Bus.shard(of: event.applianceID)
     let before = try await all(shard).count
     let outcomes = try await log.append([
-      entry(event, fingerprint: 1), entry(event, fingerprint: 1, again: true), entry(event, fingerprint: 2, again: true), entry(event, fingerprint: 1),
+      entry(event, fingerprint: 1), entry(event, fingerprint: 1, again: true), entry(event, fingerprint: 2, again: true),
+      entry(event, fingerprint: 1),
       entry(event), entry(event, again: true),
     ])
     #expect(outcomes.map { $0 == .duplicate } == [false, true, false, false, false, false])
@@ -139,7 +140,8 @@ struct EventLogContract: Sendable {
 
   private func keepsDiscreteEventsForRepair() async throws {
     let appliance = try ApplianceID("history")
-    let outcomes = try await log.append(try (0..<6).map { entry(try event("history", $0 % 2 == 0 ? "cooking:error" : "cooking:progress", $0)) })
+    let outcomes = try await log.append(
+      try (0..<6).map { entry(try event("history", $0 % 2 == 0 ? "cooking:error" : "cooking:progress", $0)) })
     let ids = try outcomes.map(id)
     let history = try await log.history(of: appliance, after: ids[0])
     #expect(history.events.compactMap(\.id) == [ids[2], ids[4]])

@@ -116,9 +116,12 @@ struct SubscriberTests {
       try await running(fixture.subscriber(fixture.configuration("twin"))) {
         try await fixture.subscribed()
         try await running(twin.subscriber(twin.configuration("twin"))) {
-          let events = try await fixture.events.wait { $0.contains { if case .disconnected = $0 { true } else { false } } }
-          let errors = events.compactMap { if case .disconnected(let error) = $0 { error.message } else { nil } }
-          #expect(errors.first?.contains("give every replica a client id of its own") == true, "\(errors)")
+          // The two oust each other in turn; now and then the socket is gone before the broker's word of it has arrived.
+          _ = try await fixture.events.wait {
+            $0.contains {
+              if case .disconnected(let error) = $0 { error.message.contains("give every replica a client id of its own") } else { false }
+            }
+          }
         }
       }
     }
