@@ -4,9 +4,6 @@
 enum AppendFunction {
   static let library = "martlet_v1"
   static let append = "martlet_append_v1"
-  /// Arguments before the appliances' channels, and per entry.
-  static let headerCount = 6
-  static let entryStride = 6
 
   /// `FCALL martlet_append_v1 <n> KEYS… ARGV…`
   ///

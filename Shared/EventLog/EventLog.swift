@@ -25,6 +25,9 @@ package protocol EventLog: Sendable {
 
   /// How much memory the log's server uses.
   func usage() async throws -> LogUsage
+
+  /// Tells whoever listens on a channel; nothing is kept. For announcements and canaries, never for events.
+  func publish(_ message: [UInt8], to channel: String) async throws
 }
 
 /// One thing to append.

@@ -53,6 +53,11 @@ package final class MemoryEventLog: EventLog {
   }
 
   package func usage() async throws -> LogUsage { LogUsage(used_bytes: 0, limit_bytes: nil) }
+
+  package func publish(_ message: [UInt8], to channel: String) async throws {
+    let listeners = state.withLock { $0.listeners }
+    for listener in listeners { listener(channel, message) }
+  }
 }
 
 private struct MemoryLogState {

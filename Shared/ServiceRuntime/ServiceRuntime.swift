@@ -75,12 +75,12 @@ package enum ServiceRuntime {
   }
 
   private static func end(printing text: String) -> Never {
-    LogSink.write(Array(text.utf8), to: STDOUT_FILENO)
+    _ = DescriptorOutput.write(Array(text.utf8), to: STDOUT_FILENO)
     exit(ExitStatus.success)
   }
 
   /// A line on standard error before there are logs.
   private static func complain(_ sentence: String) {
-    LogSink.write(Array((sentence + "\n").utf8), to: STDERR_FILENO)
+    _ = DescriptorOutput.write(Array((sentence + "\n").utf8), to: STDERR_FILENO)
   }
 }

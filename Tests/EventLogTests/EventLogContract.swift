@@ -34,6 +34,10 @@ struct EventLogContract: Sendable {
     return id
   }
 
+  /// Every appliance that the checks name.
+  static let appliances =
+    (0..<7).map { "order-\($0)" } + ["live-1", "twice", "newest", "many-types", "history", "pages", "trimmed", "lost"]
+
   struct Unexpected: Error { let what: String }
 
   func check() async throws {

@@ -6,11 +6,11 @@ import Testing
   @Test func redisKeepsWhatItAcknowledgedWhenItIsKilled() async throws {
     try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
       let redis = try stack.redis
-      #expect(try await redis.cli("SET", "key", "value", user: .ingest) == "OK")
+      #expect(try await redis.cli("SET", "key", "value", user: .admin) == "OK")
       try await stack.kill("redis")
       await #expect(throws: LocalStackError.self) { try await redis.cli("PING") }
       try await stack.start("redis")
-      #expect(try await redis.cli("GET", "key", user: .gateway) == "value")
+      #expect(try await redis.cli("GET", "key", user: .admin) == "value")
     }
   }
 

@@ -57,6 +57,16 @@ import Testing
         == "MARTLET_PORT in \(path) is “70000”, but wants a whole number from 0 to 65535.")
   }
 
+  @Test func `an error never shows a password inside an address`() throws {
+    struct Refused: Error, CustomStringConvertible { let description = "It names no host." }
+    for (text, shown) in [("redis://me:hush@", "redis://…@"), ("host=x Password=hush", "(not shown: it holds a password)")] {
+      let error = sentence {
+        let _: Int = try values(["MARTLET_REDIS_URL": text]).parsed(.redisURL, wants: "an address") { _ in throw Refused() }
+      }
+      #expect(error == "MARTLET_REDIS_URL is “\(shown)” (It names no host), but wants an address.")
+    }
+  }
+
   @Test func `a secret comes from its variable or from a file without the last line break`() throws {
     #expect(try values(["MARTLET_JWT_SECRET": "abc"]).secret(Self.secret) == "abc")
     #expect(try values(["MARTLET_JWT_SECRET_FILE": file("abc\n")]).secret(Self.secret) == "abc")

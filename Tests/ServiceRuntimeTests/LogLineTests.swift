@@ -5,9 +5,11 @@ import Testing
 @testable import ServiceRuntime
 
 @Suite struct `Log lines` {
-  private func record(_ message: String, _ fields: [(key: String, value: Logger.MetadataValue)] = []) -> LogLine.Record {
+  private func record(
+    _ message: String, _ fields: [(key: String, value: Logger.MetadataValue)] = [], time: Int64 = 1_771_072_200_007
+  ) -> LogLine.Record {
     LogLine.Record(
-      time: timespec(tv_sec: 1_771_072_200, tv_nsec: 7_000_000), level: .info, service: "probe", label: "probe.part",
+      time: time, level: .info, service: "probe", label: "probe.part",
       message: message, error: nil, fields: fields)
   }
 
@@ -40,6 +42,15 @@ import Testing
     let object = try #require(try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any])
     #expect((object["message"] as? String)?.hasSuffix("é…(+197952 bytes)") == true)
     #expect((try JSONSerialization.jsonObject(with: Data(LogLine.json(record("m", [("deep", deep)])))) as? [String: Any])?.count == 6)
+  }
+
+  @Test(arguments: [
+    (0, "1970-01-01T00:00:00.000Z"), (951_782_400_000, "2000-02-29T00:00:00.000Z"), (951_868_799_999, "2000-02-29T23:59:59.999Z"),
+    (1_709_164_800_000, "2024-02-29T00:00:00.000Z"), (1_735_689_599_000, "2024-12-31T23:59:59.000Z"),
+    (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+  ])
+  func `times are dates in UTC, leap days among them`(_ time: Int64, _ text: String) {
+    #expect(String(decoding: LogLine.plain(record("", time: time)), as: UTF8.self).hasPrefix(text + " "))
   }
 
   @Test func `plain lines show what a person reads first`() {

@@ -141,4 +141,10 @@ import Testing
       ])
     #expect(samples.map(\.value) == [2, 7, 1_048_576, 1_048_576, 5010])
   }
+
+  @Test func `the limit of open files is the soft one`() {
+    #expect(
+      ProcessMetrics.openFilesMax("Limit  Soft Hard Units\nMax open files            1024                 4096      files \n") == 1024)
+    #expect(ProcessMetrics.openFilesMax("") == nil)
+  }
 }

@@ -1,14 +1,14 @@
 import Foundation
 
 /// Reads small files whole, with a bound.
-enum BoundedFile {
-  struct Failure: Error {
+package enum BoundedFile {
+  package struct Failure: Error {
     /// The rest of a sentence that begins with the file: "cannot be read: Permission denied".
-    let reason: String
+    package let reason: String
   }
 
   /// The bytes of the file at `path`.
-  static func read(_ path: String, bytesMax: Int) throws(Failure) -> [UInt8] {
+  package static func read(_ path: String, bytesMax: Int) throws(Failure) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw Failure(reason: "cannot be read: \(systemText(errno))") }
     defer { close(descriptor) }

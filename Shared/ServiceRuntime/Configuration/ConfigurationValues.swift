@@ -1,4 +1,5 @@
 import Configuration
+import Foundation
 
 /// The texts that were given for a service's variables, and the typed reading of them.
 ///
@@ -137,15 +138,21 @@ package struct ConfigurationValues: Sendable {
   /// The error for a text that parses but does not fit the rest, for a configuration's own checks.
   /// - Parameter wants: What the variable takes: "one of json, plain".
   package func invalid(_ variable: ConfigurationVariable, wants: String, because reason: String? = nil) -> ConfigurationError {
-    let why = reason.map { " (\($0))" } ?? ""
+    let why = reason.map { " (\($0.last == "." ? String($0.dropLast()) : $0))" } ?? ""
     let got = variable.isSecret ? "cannot be used" : "is “\(shown(variable))”"
     return ConfigurationError(
       code: .invalid, subject: variable.name,
       description: "\(sources.origin(of: variable.name)) \(got)\(why), but wants \(wants).")
   }
 
+  /// The text for an error, cut, and without what may be a password inside an address.
   private func shown(_ variable: ConfigurationVariable) -> String {
-    let text = optionalString(variable) ?? ""
+    var text = optionalString(variable) ?? ""
+    if let scheme = text.range(of: "://"), let at = text.lastIndex(of: "@"), scheme.upperBound <= at {
+      text.replaceSubrange(scheme.upperBound..<at, with: "…")
+    } else if text.range(of: "password", options: .caseInsensitive) != nil {
+      return "(not shown: it holds a password)"
+    }
     return text.count > 120 ? text.prefix(120) + "…" : text
   }
 }

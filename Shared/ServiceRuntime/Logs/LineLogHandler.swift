@@ -28,11 +28,10 @@ package struct LineLogHandler: LogHandler {
     var fields = metadata
     if let provided = metadataProvider?.get() { fields.merge(provided) { $1 } }
     if let own = event.metadata { fields.merge(own) { $1 } }
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
     sink.write(
       LogLine.Record(
-        time: now, level: event.level, service: sink.service, label: label, message: event.message.description,
+        time: Int64(Date().timeIntervalSince1970 * 1000), level: event.level, service: sink.service, label: label,
+        message: event.message.description,
         error: event.error.map { String(describing: $0) },
         fields: fields.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) }))
   }
@@ -52,24 +51,6 @@ package final class LogSink: Sendable {
 
   func write(_ record: LogLine.Record) {
     let line = format == .json ? LogLine.json(record) : LogLine.plain(record)
-    descriptor.withLock { Self.write(line, to: $0) }
-  }
-
-  /// Writes all of `bytes`. What cannot be written is lost: there is nobody left to tell.
-  static func write(_ bytes: [UInt8], to descriptor: CInt) {
-    bytes.withUnsafeBytes { buffer in
-      var offset = 0
-      while offset < buffer.count {
-        let count = Foundation.write(descriptor, buffer.baseAddress! + offset, buffer.count - offset)
-        if count > 0 {
-          offset += count
-        } else if errno == EAGAIN {
-          var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-          poll(&poller, 1, 1000)
-        } else if errno != EINTR {
-          return
-        }
-      }
-    }
+    descriptor.withLock { _ = DescriptorOutput.write(line, to: $0) }
   }
 }

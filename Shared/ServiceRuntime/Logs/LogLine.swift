@@ -1,4 +1,3 @@
-import Foundation
 import Logging
 
 /// One log record as the bytes of one line, bounded whatever it is given.
@@ -11,7 +10,8 @@ enum LogLine {
   static let depthMax = 4
 
   struct Record {
-    var time: timespec
+    /// Milliseconds since 1970.
+    var time: Int64
     var level: Logger.Level
     var service: String
     var label: String
@@ -98,21 +98,29 @@ enum LogLine {
   }
 
   /// RFC 3339 in UTC with milliseconds.
-  private static func appendTime(_ time: timespec, to line: inout [UInt8]) {
-    var seconds = time.tv_sec
-    var parts = tm()
-    gmtime_r(&seconds, &parts)
-    func append(_ number: Int, digits: Int) {
+  private static func appendTime(_ milliseconds: Int64, to line: inout [UInt8]) {
+    func append(_ number: Int64, digits: Int, _ mark: String) {
       let text = String(number)
-      line += Array(repeating: UInt8(ascii: "0"), count: max(0, digits - text.utf8.count)) + Array(text.utf8)
+      line += Array(repeating: UInt8(ascii: "0"), count: max(0, digits - text.utf8.count)) + Array((text + mark).utf8)
     }
-    append(Int(parts.tm_year) + 1900, digits: 4)
-    for (mark, number) in [("-", parts.tm_mon + 1), ("-", parts.tm_mday), ("T", parts.tm_hour), (":", parts.tm_min), (":", parts.tm_sec)] {
-      line += Array(mark.utf8)
-      append(Int(number), digits: 2)
-    }
-    line.append(UInt8(ascii: "."))
-    append(time.tv_nsec / 1_000_000, digits: 3)
-    line.append(UInt8(ascii: "Z"))
+    let milliseconds = max(0, milliseconds)
+    let (year, month, day) = date(daysSince1970: milliseconds / 86_400_000)
+    append(year, digits: 4, "-")
+    append(month, digits: 2, "-")
+    append(day, digits: 2, "T")
+    append(milliseconds / 3_600_000 % 24, digits: 2, ":")
+    append(milliseconds / 60_000 % 60, digits: 2, ":")
+    append(milliseconds / 1000 % 60, digits: 2, ".")
+    append(milliseconds % 1000, digits: 3, "Z")
+  }
+
+  /// The Gregorian date, by counting from 1 March of the year 0 in eras of 400 years, where leap days come last.
+  private static func date(daysSince1970 days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+    let (era, dayOfEra) = (days + 719_468).quotientAndRemainder(dividingBy: 146_097)
+    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let monthFromMarch = (5 * dayOfYear + 2) / 153
+    let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+    return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * monthFromMarch + 2) / 5 + 1)
   }
 }

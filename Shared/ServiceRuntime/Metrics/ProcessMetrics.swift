@@ -16,10 +16,7 @@ enum ProcessMetrics {
     if let descriptors = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
       samples.append(MetricSample("process_open_fds", Double(descriptors.count)))
     }
-    var limit = rlimit()
-    if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
-      samples.append(MetricSample("process_max_fds", Double(limit.rlim_cur)))
-    }
+    if let limit = read("/proc/self/limits").flatMap(openFilesMax) { samples.append(MetricSample("process_max_fds", limit)) }
     return samples
   }
 
@@ -40,6 +37,12 @@ enum ProcessMetrics {
       samples.append(MetricSample("process_start_time_seconds", bootSeconds + fields[19] / ticksPerSecond))
     }
     return samples
+  }
+
+  /// The soft limit of the line `Max open files            1024                 1048576              files`.
+  static func openFilesMax(_ limits: String) -> Double? {
+    let line = limits.split(separator: "\n").first { $0.hasPrefix("Max open files") }
+    return line?.split(separator: " ").dropFirst(3).first.flatMap { Double($0) }
   }
 
   private static func bootSeconds() -> Double? {

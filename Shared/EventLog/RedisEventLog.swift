@@ -1,0 +1,174 @@
+package import Logging
+package import Models
+package import NIOCore
+package import RedisClient
+internal import ServiceLifecycle
+internal import Synchronization
+
+/// The log on Redis 7: streams, with `AppendFunction` on the server's side.
+///
+/// A service of its own: nothing is answered before `run()`. A shard that is read with a wait gets a connection for itself, because a waiting
+/// command holds up all that are behind it.
+package final class RedisEventLog: EventLog, Service {
+  /// Of one call of the server-side function, so that nobody waits long behind it.
+  static let runEntryCountMax = 512
+  static let runLengthMax_bytes = 1 << 20
+
+  private let configuration: RedisConfiguration
+  private let eventLoopGroup: any EventLoopGroup
+  private let logger: Logger
+  private let limits: LogLimits
+  private let client: RedisClient
+  private let readers = Mutex<[Int: RedisClient]>([:])
+  private let newReaders: AsyncStream<RedisClient>
+  private let startReader: AsyncStream<RedisClient>.Continuation
+
+  package init(configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger, limits: LogLimits = LogLimits()) {
+    self.configuration = configuration
+    self.eventLoopGroup = eventLoopGroup
+    self.logger = logger
+    self.limits = limits
+    client = RedisClient(configuration: configuration, eventLoopGroup: eventLoopGroup, logger: logger)
+    // One reader a shard at most, so the stream is bounded by that.
+    (newReaders, startReader) = AsyncStream.makeStream(of: RedisClient.self, bufferingPolicy: .bufferingOldest(Bus.shardCount))
+  }
+
+  package func run() async throws {
+    try await withThrowingDiscardingTaskGroup { group in
+      group.addTask { try await self.client.run() }
+      for await reader in newReaders.cancelOnGracefulShutdown() {
+        group.addTask { try await reader.run() }
+      }
+    }
+  }
+
+  private func reader(of shard: Int) -> RedisClient {
+    readers.withLock { readers in
+      if let known = readers[shard] { return known }
+      let reader = RedisClient(configuration: configuration, eventLoopGroup: eventLoopGroup, logger: logger)
+      readers[shard] = reader
+      startReader.yield(reader)
+      return reader
+    }
+  }
+
+  // MARK: Append
+
+  package func append(_ entries: [LogEntry]) async throws -> [AppendOutcome] {
+    var outcomes = [AppendOutcome?](repeating: nil, count: entries.count)
+    var waiting = AppendRun.split(entries)
+    // A shard's next run is sent only after the one before it is in, so that none overtakes another that was refused.
+    while !waiting.isEmpty {
+      let round = waiting.compactMap(\.first)
+      for (run, reply) in zip(round, try await send(round, of: entries)) {
+        for (index, outcome) in zip(run.indices, try Self.outcomes(reply, count: run.indices.count)) { outcomes[index] = outcome }
+      }
+      waiting = waiting.map { Array($0.dropFirst()) }.filter { !$0.isEmpty }
+    }
+    return outcomes.compactMap { $0 }
+  }
+
+  private func send(_ runs: [AppendRun], of entries: [LogEntry]) async throws -> [RESPValue] {
+    let commands = runs.map { $0.command(entries, limits: limits) }
+    var replies = try await client.pipeline(commands)
+    let missing = replies.indices.filter { Self.isFunctionMissing(replies[$0]) }
+    if !missing.isEmpty {
+      try await loadFunction()
+      let again = try await client.pipeline(missing.map { commands[$0] })
+      for (index, reply) in zip(missing, again) { replies[index] = reply }
+    }
+    return try replies.map { try $0.get() }
+  }
+
+  private static func isFunctionMissing(_ reply: Result<RESPValue, RedisError>) -> Bool {
+    if case .failure(let error) = reply { error.code == .server("ERR") && error.message.contains("Function not found") } else { false }
+  }
+
+  /// Puts the library on the server. Another replica may be faster: its library is the same.
+  private func loadFunction() async throws {
+    do {
+      _ = try await client.send(RedisCommand("FUNCTION", "LOAD", AppendFunction.source))
+      logger.info("loaded the function library on Redis", metadata: ["library": "\(AppendFunction.library)"])
+    } catch let error as RedisError where error.message.contains("already exists") {}
+  }
+
+  private static func outcomes(_ reply: RESPValue, count: Int) throws(RedisError) -> [AppendOutcome] {
+    guard let texts = reply.array?.map(\.text), texts.count == count else { throw unexpected("an append") }
+    var outcomes: [AppendOutcome] = []
+    for text in texts {
+      guard let text else { throw unexpected("an append") }
+      let parts = text.split(separator: " ")
+      if let id = parts.first.flatMap({ EventID(String($0)) }) {
+        outcomes.append(.appended(id, isLate: parts.count > 1))
+      } else if text.isEmpty {
+        outcomes.append(.duplicate)
+      } else {
+        throw unexpected("an append")
+      }
+    }
+    return outcomes
+  }
+
+  static func unexpected(_ what: String) -> RedisError {
+    RedisError(.protocolViolation, "Redis answered \(what) with something else than was asked for")
+  }
+
+  // MARK: Read
+
+  package func read(shard: Int, after: EventID, limit: Int, wait: Duration) async throws -> LogPage {
+    let stream = Bus.events(shard)
+    var read = RedisCommand("XREAD", "COUNT", limit)
+    if wait > .zero {
+      read.append("BLOCK")
+      read.append(max(1, Int(wait / .milliseconds(1))))
+    }
+    for argument in ["STREAMS", stream, after.description] { read.append(argument) }
+    // The epoch is asked before and after, so that a log that was lost in between is not taken for the one before.
+    let epoch = RedisCommand("GET", Bus.epoch(shard))
+    let replies = try await (wait > .zero ? reader(of: shard) : client).pipeline(
+      [epoch, read, RedisCommand("XINFO", "STREAM", stream), epoch], timeout: wait + configuration.callTimeout)
+    let (before, now) = (try replies[0].get().text ?? "", try replies[3].get().text ?? "")
+    let records = try before == now ? LogReply.records(replies[1].get(), stream: stream) : []
+    return LogPage(records: records, epoch: now, lastID: try LogReply.lastID(replies[2]))
+  }
+
+  package func trim(shard: Int, through last: EventID) async throws {
+    let next = EventID(milliseconds: last.milliseconds, sequence: last.sequence + 1)
+    _ = try await client.send(RedisCommand("XTRIM", Bus.events(shard), "MINID", "=", next.description))
+  }
+
+  package func state(of appliance: ApplianceID) async throws -> [Event] {
+    let fields = try await client.send(RedisCommand("HGETALL", Bus.state(appliance))).array ?? []
+    let messages = stride(from: 0, to: fields.count - 1, by: 2).compactMap { index in
+      fields[index].bytes?.starts(with: "m:".utf8) == true ? fields[index + 1].bytes : nil
+    }
+    return messages.compactMap { try? Event(parsing: $0) }.sorted { ($0.id ?? .zero) < ($1.id ?? .zero) }
+  }
+
+  package func history(of appliance: ApplianceID, after: EventID) async throws -> EventHistory {
+    let key = Bus.history(appliance)
+    // What is missing is asked first: what is trimmed meanwhile makes the answer incomplete, never falsely complete.
+    let replies = try await client.pipeline([
+      RedisCommand("XRANGE", key, "(\(after)", "+"), RedisCommand("XLEN", key), RedisCommand("XRANGE", key, "-", "+", "COUNT", 1),
+      RedisCommand("GET", Bus.epoch(Bus.shard(of: appliance))),
+    ])
+    let oldest = try LogReply.entries(replies[2].get()).first?.id ?? .zero
+    let wasNeverTrimmed = try replies[1].get().integer ?? 0 < limits.history
+    let begun = try UInt64((replies[3].get().text ?? "").prefix { $0 != ":" }) ?? .max
+    let isYoung = after.receivedAt + limits.historyLifetime > .now()
+    return EventHistory(
+      events: try LogReply.entries(replies[0].get()).compactMap(LogReply.event),
+      isComplete: (wasNeverTrimmed || oldest <= after) && after.milliseconds >= begun && isYoung)
+  }
+
+  package func usage() async throws -> LogUsage {
+    let lines = try await client.send(RedisCommand("INFO", "memory")).text?.split(whereSeparator: \.isNewline) ?? []
+    func number(_ name: String) -> Int? { lines.first { $0.hasPrefix("\(name):") }.flatMap { Int($0.dropFirst(name.count + 1)) } }
+    guard let used = number("used_memory") else { throw Self.unexpected("INFO memory") }
+    return LogUsage(used_bytes: used, limit_bytes: number("maxmemory").flatMap { $0 > 0 ? $0 : nil })
+  }
+
+  package func publish(_ message: [UInt8], to channel: String) async throws {
+    _ = try await client.send(RedisCommand("PUBLISH", channel, message))
+  }
+}

@@ -1,0 +1,66 @@
+package import Models
+
+/// What a user may do, beyond seeing what is theirs.
+package enum UserRole: String, Sendable, CaseIterable { case viewer, operator_ = "operator", admin }
+
+/// Which document an appliance speaks by.
+package enum Dialect: String, Sendable, CaseIterable { case epicura, webmacs, signaling, reefnet, oht50, generic }
+
+package struct User: Hashable, Sendable {
+  /// The `sub` of the user's tokens.
+  package let id: String
+  package let name: String
+  package let role: UserRole
+
+  package init(id: String, name: String, role: UserRole = .viewer) {
+    self.id = id
+    self.name = name
+    self.role = role
+  }
+}
+
+package struct Appliance: Hashable, Sendable {
+  package let id: ApplianceID
+  package let ownerID: String
+  package let dialect: Dialect
+  package let name: String
+  /// Users besides the owner who may see it.
+  package let sharedWith: Set<String>
+
+  package init(id: ApplianceID, ownerID: String, dialect: Dialect, name: String, sharedWith: Set<String> = []) {
+    self.id = id
+    self.ownerID = ownerID
+    self.dialect = dialect
+    self.name = name
+    self.sharedWith = sharedWith
+  }
+}
+
+/// Users and appliances: what there is, or what there should be.
+package struct Accounts: Hashable, Sendable {
+  package private(set) var users: [String: User] = [:]
+  package private(set) var appliances: [ApplianceID: Appliance] = [:]
+
+  /// - Throws: `StoreError` `.invalidAccount` that names the entry: described twice, or a text that cannot be stored.
+  package init(users: [User], appliances: [Appliance]) throws(StoreError) {
+    for user in users {
+      try Self.check(user.id, 1...255, "The id of user '\(user.id.prefix(80))'")
+      try Self.check(user.name, 0...255, "The name of user '\(user.id)'")
+      guard self.users.updateValue(user, forKey: user.id) == nil else {
+        throw StoreError(.invalidAccount, "User '\(user.id)' is described twice: keep one")
+      }
+    }
+    for appliance in appliances {
+      try Self.check(appliance.name, 0...255, "The name of appliance '\(appliance.id)'")
+      guard self.appliances.updateValue(appliance, forKey: appliance.id) == nil else {
+        throw StoreError(.invalidAccount, "Appliance '\(appliance.id)' is described twice: keep one")
+      }
+    }
+  }
+
+  private static func check(_ text: String, _ bytes: ClosedRange<Int>, _ subject: String) throws(StoreError) {
+    guard bytes.contains(text.utf8.count), !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+      throw StoreError(.invalidAccount, "\(subject) must have \(bytes.lowerBound) to \(bytes.upperBound) bytes and no control characters")
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import Digests
+
+/// One numbered step of the database's schema. Its SQL is inside the program, so an installed binary needs no files.
+package struct Migration: Hashable, Sendable {
+  package let number: Int
+  /// `0001_accounts.sql`.
+  package let file: String
+  package let sql: String
+
+  /// SHA-256 of the SQL, in hexadecimal digits.
+  package var checksum: String { Digests.hex(Digests.sha256(sql.utf8)) }
+
+  package init(number: Int, file: String, sql: String) {
+    self.number = number
+    self.file = file
+    self.sql = sql
+  }
+
+  private init(_ number: Int, _ file: String, _ embedded: [UInt8]) {
+    self.init(number: number, file: file, sql: String(decoding: embedded, as: UTF8.self))
+  }
+
+  /// Every migration of this build, in order. (SwiftPM puts `_` in place of the first digit.) One that has been released is never edited: a change is a new file and a new line.
+  package static let all = [
+    Migration(1, "0001_accounts.sql", PackageResources._001_accounts_sql),
+    Migration(2, "0002_events.sql", PackageResources._002_events_sql),
+    Migration(3, "0003_log_cursors.sql", PackageResources._003_log_cursors_sql),
+    Migration(4, "0004_roles.sql", PackageResources._004_roles_sql),
+  ]
+}

@@ -1,0 +1,211 @@
+import EventLog
+import LocalStack
+import Logging
+import Models
+import NIOCore
+import NIOPosix
+import RedisClient
+import Testing
+
+@Suite struct RedisEventLogTests {
+  private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+  /// A Redis of its own, and a log on it that may do no more than the services' users together.
+  private func withLog(
+    limits: LogLimits = LogLimits(), user: RedisServer.User = .admin, memoryBytesMax: Int? = nil,
+    _ body: (RedisEventLog, LocalStack) async throws -> Void
+  ) async throws {
+    var stackConfiguration = LocalStackConfiguration([.redis])
+    if let memoryBytesMax { stackConfiguration.redisMemoryBytesMax = memoryBytesMax }
+    try await LocalStack.run(stackConfiguration) { stack in
+      let redis = try stack.redis
+      let configuration = try RedisConfiguration(url: redis.url(user), password: redis.password(user))
+      let log = RedisEventLog(
+        configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Self.quiet, limits: limits)
+      try await withThrowingTaskGroup { group in
+        group.addTask { try await log.run() }
+        try await body(log, stack)
+        group.cancelAll()
+      }
+    }
+  }
+
+  private func entry(_ number: Int, appliance: String = "A", type: String = "cooking:error") throws -> LogEntry {
+    let event = Event(
+      type: try EventType(type), applianceID: try ApplianceID(appliance), timestamp: .now(), data: Array("{\"n\":\(number)}".utf8))
+    return LogEntry(.event(event), order: event.timestamp)
+  }
+
+  @Test func `The log on Redis keeps the contract`() async throws {
+    var limits = LogLimits()
+    limits.window = 256
+    limits.history = 16
+    limits.typesPerAppliance = 8
+    try await withLog(limits: limits) { [limits] log, stack in
+      let ear = try await Ear.listening(on: stack)
+      let contract = EventLogContract(
+        log: log, limits: limits, flush: { _ = try await stack.redis.cli("FLUSHALL") },
+        published: { try await ear.next($0) })
+      try await contract.check()
+      await ear.stop()
+    }
+  }
+
+  @Test func `Each service's user may do what its service does, and no more`() async throws {
+    try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
+      let redis = try stack.redis
+      func log(_ user: RedisServer.User) throws -> RedisEventLog {
+        RedisEventLog(
+          configuration: try RedisConfiguration(url: redis.url(user), password: redis.password(user)),
+          eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Self.quiet)
+      }
+      let (ingest, persister, gateway) = try (log(.ingest), log(.persister), log(.gateway))
+      let appliance = try ApplianceID("A")
+      let shard = Bus.shard(of: appliance)
+      try await withThrowingTaskGroup { group in
+        for log in [ingest, persister, gateway] { group.addTask { try await log.run() } }
+        #expect(try await ingest.append([entry(0), entry(1, type: "cooking:progress")]).count == 2)
+        _ = try await ingest.usage()
+        let page = try await persister.read(shard: shard, after: .zero, limit: 10, wait: .seconds(1))
+        #expect(page.records.count == 2)
+        try await persister.trim(shard: shard, through: page.lastID)
+        #expect(try await gateway.state(of: appliance).count == 2)
+        #expect(try await gateway.history(of: appliance, after: .zero).events.count == 1)
+        try await gateway.publish([1], to: Bus.canary("test"))
+        await #expect(throws: RedisError.self) { try await gateway.append([entry(2)]) }
+        await #expect(throws: RedisError.self) { try await persister.append([entry(2)]) }
+        await #expect(throws: RedisError.self) { try await ingest.trim(shard: shard, through: page.lastID) }
+        await #expect(throws: RedisError.self) { try await gateway.trim(shard: shard, through: page.lastID) }
+        await #expect(throws: RedisError.self) { try await persister.publish([1], to: Bus.live(appliance)) }
+        group.cancelAll()
+      }
+    }
+  }
+
+  @Test func `A batch larger than one call keeps its order`() async throws {
+    try await withLog { log, _ in
+      let entries = try (0..<3000).map { try entry($0) }
+      let ids = try await log.append(entries).map { outcome in
+        guard case .appended(let id, _) = outcome else { throw EventLogContract.Unexpected(what: "\(outcome)") }
+        return id
+      }
+      #expect(ids == ids.sorted() && Set(ids).count == entries.count)
+    }
+  }
+
+  @Test func `Nothing that was appended is lost when Redis is killed`() async throws {
+    try await withLog { log, stack in
+      let outcomes = try await log.append(try (0..<100).map { try entry($0) })
+      try await stack.kill("redis")
+      try await stack.start("redis")
+      let records = try await log.read(shard: Bus.shard(of: ApplianceID("A")), after: .zero, limit: 1000, wait: .seconds(5)).records
+      let replayed = records.map { AppendOutcome.appended($0.id, isLate: false) }
+      #expect(replayed.count == 100)
+      #expect(replayed == outcomes)
+      // The function library is in the append-only file too.
+      #expect(try await log.append([entry(100)]).count == 1)
+    }
+  }
+
+  @Test func `A Redis whose functions were lost gets them again`() async throws {
+    try await withLog { log, stack in
+      _ = try await log.append([entry(0)])
+      _ = try await stack.redis.cli("FUNCTION", "FLUSH")
+      #expect(try await log.append([entry(1), entry(2, appliance: "other")]).count == 2)
+    }
+  }
+
+  @Test func `A full Redis takes nothing in and says so, and nothing of the batch is kept`() async throws {
+    try await withLog(memoryBytesMax: 8 << 20) { log, stack in
+      let block = String(repeating: "x", count: 60_000)
+      var event = try #require(try eventOf(entry(0)))
+      event.data = Array("{\"block\":\"\(block)\"}".utf8)
+      let entry = LogEntry(.event(event), order: event.timestamp)
+      var taken = 0
+      let error = await #expect(throws: RedisError.self) {
+        for _ in 0..<1000 { taken += try await log.append([entry]).count }
+      }
+      #expect(error?.isOutOfMemory == true)
+      #expect(taken > 0)
+      let records = try await log.read(shard: entry.shard, after: .zero, limit: 10_000, wait: .zero).records
+      #expect(records.count == taken)
+      try await log.trim(shard: entry.shard, through: try #require(records.last?.id))
+      #expect(try await log.append([entry]).count == 1, "trimming makes room again")
+      let usage = try await log.usage()
+      #expect(usage.limit_bytes == 8 << 20 && usage.used_bytes > 0)
+    }
+  }
+
+  private func eventOf(_ entry: LogEntry) -> Event? {
+    if case .event(let event) = entry.content { event } else { nil }
+  }
+
+  @Test func `What another program wrote into the stream becomes a dead letter`() async throws {
+    try await withLog { log, stack in
+      _ = try await stack.redis.cli("XADD", Bus.events(3), "*", "some", "thing")
+      let records = try await log.read(shard: 3, after: .zero, limit: 10, wait: .zero).records
+      guard case .deadLetter(let letter) = try #require(records.first).content else {
+        throw EventLogContract.Unexpected(what: "\(records)")
+      }
+      #expect(letter.topic == Bus.events(3) && letter.payload == Array("some\0thing".utf8))
+    }
+  }
+}
+
+/// Hears every live message of a stack's Redis, through `redis-cli`-independent means: a subscription to the channels of the contract.
+private final class Ear: Sendable {
+  private let messages: AsyncStream<(channel: String, message: [UInt8])>
+  private let task: Task<Void, any Error>
+
+  private final class Receiver: RedisSubscriptionReceiver {
+    let hear: AsyncStream<(channel: String, message: [UInt8])>.Continuation
+    let confirm: AsyncStream<String>.Continuation
+    init(
+      hear: AsyncStream<(channel: String, message: [UInt8])>.Continuation, confirm: AsyncStream<String>.Continuation
+    ) { (self.hear, self.confirm) = (hear, confirm) }
+    func subscribed(channel: String) { confirm.yield(channel) }
+    func message(channel: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) {
+      hear.yield((String(decoding: channel, as: UTF8.self), Array(payload)))
+    }
+    func readCompleted() {}
+    func disconnected() {}
+  }
+
+  private init(messages: AsyncStream<(channel: String, message: [UInt8])>, task: Task<Void, any Error>) {
+    (self.messages, self.task) = (messages, task)
+  }
+
+  static func listening(on stack: LocalStack) async throws -> Ear {
+    let redis = try stack.redis
+    let configuration = try RedisConfiguration(url: redis.url(.admin), password: redis.password(.admin))
+    let (messages, hear) = AsyncStream.makeStream(of: (channel: String, message: [UInt8]).self)
+    let (confirmed, confirm) = AsyncStream.makeStream(of: String.self)
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
+    let subscription = try await loop.submit {
+      RedisSubscription(
+        configuration: configuration, eventLoop: loop, receiver: Receiver(hear: hear, confirm: confirm),
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }.get()
+    let ear = Ear(messages: messages, task: Task { try await subscription.run() })
+    let channels = EventLogContract.appliances.map { "ws:\($0)" }
+    for channel in channels { subscription.subscribe(channel) }
+    var missing = Set(channels)
+    for await channel in confirmed {
+      missing.remove(channel)
+      if missing.isEmpty { break }
+    }
+    return ear
+  }
+
+  func next(_ count: Int) async throws -> [(channel: String, message: [UInt8])] {
+    var heard: [(channel: String, message: [UInt8])] = []
+    guard count > 0 else { return heard }
+    for await message in messages {
+      heard.append(message)
+      if heard.count == count { break }
+    }
+    return heard
+  }
+
+  func stop() async { task.cancel() }
+}
