@@ -1,32 +1,42 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Layers, from the bottom: C modules, values (Models), clients of one C library or protocol each, ports (EventLog, Store, Access), services,
+// From the bottom: C modules, values (Models), clients of one C library or protocol each, ports (EventLog, Store, Access), services,
 // executables. `Tests/HouseRulesTests` refuses an import that points upwards.
 
-let nio: [Target.Dependency] = [
-  .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
-]
+let nio: [Target.Dependency] = [.product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio")]
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
-let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
-let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
-let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let tokens = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 
-/// A library that several services share, and its tests.
-func shared(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, path: path ?? "Shared/\(name)")
+/// A library that several services stand on.
+func shared(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: "Shared/\(name)", resources: resources)
+}
+
+/// A deployable service: its library, and the executable that runs it.
+func service(_ name: String, _ dependencies: [Target.Dependency], main: [Target.Dependency] = ["ServiceRuntime"]) -> [Target] {
+  [
+    .target(name: name, dependencies: dependencies, path: "Services/\(name)/Sources"),
+    .executableTarget(name: "\(name)Main", dependencies: [.byName(name: name)] + main, path: "Services/\(name)/Main"),
+  ]
 }
 
 func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .testTarget(name: "\(name)Tests", dependencies: [.init(stringLiteral: name)] + dependencies, path: "Tests/\(name)Tests")
+  .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, path: "Tests/\(name)Tests")
 }
 
 let package = Package(
   name: "martlet",
   products: [
-    .executable(name: "localstack", targets: ["LocalStackMain"])
+    .executable(name: "gateway", targets: ["GatewayMain"]),
+    .executable(name: "ingest", targets: ["IngestMain"]),
+    .executable(name: "martletctl", targets: ["MartletctlMain"]),
+    .executable(name: "localstack", targets: ["LocalStackMain"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -38,48 +48,82 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
   ],
   targets: [
+    // C modules: each is imported by its one client.
     .systemLibrary(name: "CHiredis", path: "Shared/CHiredis"),
     .systemLibrary(name: "CLibpq", path: "Shared/CLibpq", pkgConfig: "libpq"),
     .systemLibrary(name: "CMosquitto", path: "Shared/CMosquitto"),
     .systemLibrary(name: "COpenSSL", path: "Shared/COpenSSL"),
-    shared("Digests", ["COpenSSL"]),
-    tests(of: "Digests"),
-    shared("Backoff"),
-    tests(of: "Backoff"),
+
+    // Values and pure code.
     shared("Models"),
     tests(of: "Models"),
-    shared("Access", ["Models", .product(name: "JWTKit", package: "jwt-kit")]),
-    tests(of: "Access", ["Models", .product(name: "JWTKit", package: "jwt-kit")]),
+    shared("Backoff"),
+    tests(of: "Backoff"),
+    shared("Digests", ["COpenSSL"]),
+    tests(of: "Digests"),
+
+    // Clients and transports.
     shared("RedisClient", nio + ["Backoff", "CHiredis", .product(name: "NIOSSL", package: "swift-nio-ssl"), lifecycle, logging]),
     tests(of: "RedisClient", nio + ["LocalStack", .product(name: "NIOEmbedded", package: "swift-nio"), lifecycle, logging]),
     shared("PostgresClient", ["Backoff", "CLibpq", lifecycle, logging]),
     tests(of: "PostgresClient", ["LocalStack", lifecycle, logging]),
-    shared("EventLog", ["Models", "RedisClient", .product(name: "NIOCore", package: "swift-nio"), lifecycle, logging]),
-    tests(of: "EventLog", nio + ["Models", "RedisClient", "LocalStack", lifecycle, logging]),
     shared("MQTTClient", ["Backoff", "CMosquitto", lifecycle, logging]),
     tests(of: "MQTTClient", ["LocalStack", lifecycle, logging, subprocess]),
     shared("WebSocketTransport", nio + ["Digests", lifecycle, logging]),
-    tests(of: "WebSocketTransport", nio + [lifecycle, logging]),
+    tests(of: "WebSocketTransport", nio + ["WebSocketTestClient", lifecycle, logging]),
+
+    // Ports.
+    shared("EventLog", ["Models", "RedisClient", .product(name: "NIOCore", package: "swift-nio"), lifecycle, logging]),
+    tests(of: "EventLog", nio + ["Models", "RedisClient", "LocalStack", lifecycle, logging]),
+    shared("Store", ["Models", "Digests", "PostgresClient"], resources: [.embedInCode("Migrations")]),
+    tests(of: "Store", ["Models", "PostgresClient", "LocalStack", logging]),
+    shared("Access", ["Models", tokens]),
+    tests(of: "Access", ["Models", tokens]),
+
+    // One way to be a service, and one way to start things on this machine.
     shared(
       "ServiceRuntime",
       nio + [
         .product(name: "Hummingbird", package: "hummingbird"), .product(name: "Configuration", package: "swift-configuration"), lifecycle,
-        signals,
-        logging, metrics,
+        signals, logging, metrics,
       ]),
     .executableTarget(
       name: "ServiceRuntimeProbe", dependencies: ["ServiceRuntime", lifecycle, logging, metrics], path: "Tests/ServiceRuntimeProbe"),
     tests(of: "ServiceRuntime", ["ServiceRuntimeProbe", .product(name: "NIOCore", package: "swift-nio"), logging, metrics, subprocess]),
-    shared("LocalStack", path: "Shared/LocalStack/Sources", [subprocess, signals]),
+    .target(name: "LocalStack", dependencies: [subprocess, signals], path: "Shared/LocalStack/Sources"),
     .executableTarget(name: "LocalStackMain", dependencies: ["LocalStack", arguments], path: "Shared/LocalStack/Main"),
     tests(of: "LocalStack", ["LocalStackMain", subprocess]),
-    .testTarget(name: "HouseRulesTests", path: "Tests/HouseRulesTests"),
-  ],
+  ]
+    + service("Ingest", ["Digests", "EventLog", "Models", "MQTTClient", "RedisClient", "ServiceRuntime", lifecycle, logging, metrics])
+    + service(
+      "Gateway",
+      nio + [
+        "Access", "Backoff", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", "WebSocketTransport",
+        lifecycle, logging,
+      ])
+    + [
+      .target(name: "WebSocketTestClient", dependencies: nio, path: "Tests/WebSocketTestClient"),
+      tests(
+        of: "Gateway",
+        nio + ["Access", "EventLog", "Models", "ServiceRuntime", "WebSocketTransport", "WebSocketTestClient", lifecycle, logging]),
+    ]
+    + [
+      tests(of: "Ingest", ["EventLog", "LocalStack", "Models", "MQTTClient", "ServiceRuntime", nio[1], lifecycle, logging])
+    ]
+    + service(
+      "Martletctl",
+      nio + [
+        "Access", "EventLog", "Models", "MQTTClient", "PostgresClient", "RedisClient", "ServiceRuntime", "Store",
+        .product(name: "Yams", package: "Yams"), arguments, lifecycle, signals, logging,
+      ], main: [arguments])
+    + [
+      tests(of: "Martletctl", ["Access", "LocalStack", "MartletctlMain", "Models", "MQTTClient", "Store", subprocess]),
+      .testTarget(name: "HouseRulesTests", path: "Tests/HouseRulesTests"),
+    ],
   swiftLanguageModes: [.v6]
 )
 

@@ -52,19 +52,22 @@ package struct MQTTSessionInfo: Sendable, Hashable {
 package struct MQTTSubscription: Sendable, Hashable {
   package var filter: String
   package var qos: MQTTQoS
+  /// Whether to do without it when the broker refuses it.
+  package var isOptional: Bool
 
-  package init(_ filter: String, qos: MQTTQoS = .atLeastOnce) {
+  package init(_ filter: String, qos: MQTTQoS = .atLeastOnce, isOptional: Bool = false) {
     self.filter = filter
     self.qos = qos
+    self.isOptional = isOptional
   }
 }
 
 /// What happened to a connection; for logs, metrics and readiness.
 package enum MQTTConnectionEvent: Sendable, Hashable {
   case connected(sessionPresent: Bool)
-  /// The broker granted every subscription.
+  /// The broker granted every subscription that is not optional.
   case subscribed
-  /// The broker refused one subscription; it is asked for again.
+  /// The broker refused one subscription; it is asked for again, unless it is optional.
   case subscriptionRefused(filter: String, MQTTError)
   case disconnected(MQTTError)
 }

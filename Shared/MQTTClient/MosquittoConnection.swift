@@ -82,7 +82,7 @@ final class MosquittoConnection {
 
   private func check(_ status: Int32, _ what: String) throws(MQTTError) {
     guard status != MOSQ_ERR_SUCCESS.rawValue else { return }
-    throw MQTTError(.configuration, "libmosquitto refused \(what) (\(String(cString: mosquitto_strerror(status)))).")
+    throw MQTTError(.configuration, "libmosquitto refused \(what) (\(Self.text(status))).")
   }
 
   /// Resolves the host and makes the TCP connection, both blocking this thread; CONNECT is only queued.
@@ -176,7 +176,7 @@ final class MosquittoConnection {
     case MOSQ_ERR_SUCCESS: return packetID
     case MOSQ_ERR_INVAL, MOSQ_ERR_PAYLOAD_SIZE, MOSQ_ERR_MALFORMED_UTF8, MOSQ_ERR_OVERSIZE_PACKET, MOSQ_ERR_QOS_NOT_SUPPORTED,
       MOSQ_ERR_RETAIN_NOT_SUPPORTED:
-      throw MQTTError(.invalidMessage, "This message cannot be published: \(String(cString: mosquitto_strerror(status)))")
+      throw MQTTError(.invalidMessage, "This message cannot be published: \(Self.text(status))")
     default: throw failure(status, errno: errno)
     }
   }
@@ -248,6 +248,12 @@ final class MosquittoConnection {
 
   // MARK: Errors
 
+  /// The library's words for a status, without their full stop.
+  private static func text(_ status: Int32) -> String {
+    let text = String(cString: mosquitto_strerror(status))
+    return text.last == "." ? String(text.dropLast()) : text
+  }
+
   /// The most telling account of why the library gave up: the broker's own word first, then TLS, then the system's.
   private func failure(_ status: Int32, errno code: CInt) -> MQTTError {
     if let connectAnswer, connectAnswer.reasonCode != 0 {
@@ -255,7 +261,7 @@ final class MosquittoConnection {
     }
     if let disconnectReason { return .disconnected(disconnectReason, configuration) }
     let address = configuration.address
-    let text = status == MOSQ_ERR_ERRNO.rawValue ? String(cString: strerror(code)) : String(cString: mosquitto_strerror(status))
+    let text = status == MOSQ_ERR_ERRNO.rawValue ? String(cString: strerror(code)) : Self.text(status)
     switch mosq_err_t(status) {
     case MOSQ_ERR_TLS, MOSQ_ERR_TLS_HANDSHAKE:
       return MQTTError(
@@ -264,7 +270,10 @@ final class MosquittoConnection {
       return MQTTError(.unreachable, "The MQTT broker's host name '\(address.host)' could not be resolved: check the URL and the DNS.")
     default:
       guard connectAnswer == nil else {
-        return MQTTError(.connectionLost, "The connection to the MQTT broker at \(address) was lost (\(text)).")
+        // A second client of the same id displaces the first, and the broker's word of it is often lost with the socket.
+        let hint =
+          status == MOSQ_ERR_CONN_LOST.rawValue ? "; if that repeats, another client may use the id '\(configuration.clientID)'" : ""
+        return MQTTError(.connectionLost, "The connection to the MQTT broker at \(address) was lost (\(text)\(hint)).")
       }
       return MQTTError(.unreachable, "The MQTT broker at \(address) cannot be reached (\(text)): check that it runs and the URL.")
     }

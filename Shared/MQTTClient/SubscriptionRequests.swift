@@ -5,7 +5,7 @@ struct SubscriptionRequests {
   private enum State {
     case due(ContinuousClock.Instant)
     case asked(requestID: Int32, until: ContinuousClock.Instant)
-    case granted
+    case settled
   }
 
   private var states: [(subscription: MQTTSubscription, state: State)]
@@ -35,13 +35,15 @@ struct SubscriptionRequests {
   ) -> Answer? {
     let index = states.firstIndex { if case .asked(requestID, _) = $0.state { true } else { false } }
     guard let index else { return nil }
+    let subscription = states[index].subscription
     guard reasonCode < 0x80 else {
-      states[index].state = .due(now + backoff.next(random: random))
-      return .refused(filter: states[index].subscription.filter)
+      states[index].state = subscription.isOptional ? .settled : .due(now + backoff.next(random: random))
+      return .refused(filter: subscription.filter)
     }
-    states[index].state = .granted
-    let missing = states.contains { if case .granted = $0.state { false } else { true } }
-    return missing ? .granted : .allGranted
+    states[index].state = .settled
+    guard !subscription.isOptional else { return .granted }
+    let isMissing = states.contains { if case .settled = $0.state { false } else { !$0.subscription.isOptional } }
+    return isMissing ? .granted : .allGranted
   }
 
   /// A filter whose answer is overdue.
@@ -54,7 +56,7 @@ struct SubscriptionRequests {
       switch entry.state {
       case .due(let time): time
       case .asked(_, let until): until
-      case .granted: nil
+      case .settled: nil
       }
     }.min()
   }

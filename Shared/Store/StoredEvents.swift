@@ -1,3 +1,4 @@
+import Digests
 package import Models
 package import PostgresClient
 
@@ -29,17 +30,20 @@ package enum StoredEvents {
     return Set(try rows.decode(Int64.self, Int64.self).map { EventID(column: $0.0, $0.1) })
   }
 
-  /// Which of these places of the shard hold a stored dead letter.
-  package static func deadLetters(among ids: [EventID], shard: Int, in session: PostgresSession) throws(PostgresError) -> Set<EventID> {
-    guard !ids.isEmpty else { return [] }
+  /// Which of these are stored as dead letters of the shard: the same place in the log and the same payload.
+  package static func deadLetters(
+    among letters: [(id: EventID, payload: [UInt8])], shard: Int, in session: PostgresSession
+  ) throws(PostgresError) -> Set<EventID> {
+    guard !letters.isEmpty else { return [] }
     let rows = try session.query(
       """
       SELECT log_ms, log_seq FROM dead_letters
-      JOIN unnest($2::int8[], $3::int8[]) AS candidate (log_ms, log_seq) USING (log_ms, log_seq) WHERE shard = $1
+      JOIN unnest($2::int8[], $3::int8[], $4::text[]) AS candidate (log_ms, log_seq, digest) USING (log_ms, log_seq)
+      WHERE shard = $1 AND encode(sha256(payload), 'hex') = candidate.digest
       """,
       [
-        .int2(Int16(shard)), .int8Array(ids.map { Int64(clamping: $0.milliseconds) }),
-        .int8Array(ids.map { Int64(clamping: $0.sequence) }),
+        .int2(Int16(shard)), .int8Array(letters.map { Int64(clamping: $0.id.milliseconds) }),
+        .int8Array(letters.map { Int64(clamping: $0.id.sequence) }), .textArray(letters.map { Digests.hex(Digests.sha256($0.payload)) }),
       ])
     return Set(try rows.decode(Int64.self, Int64.self).map { EventID(column: $0.0, $0.1) })
   }

@@ -19,7 +19,9 @@ import Testing
     if let memoryBytesMax { stackConfiguration.redisMemoryBytesMax = memoryBytesMax }
     try await LocalStack.run(stackConfiguration) { stack in
       let redis = try stack.redis
-      let configuration = try RedisConfiguration(url: redis.url(user), password: redis.password(user))
+      var configuration = try RedisConfiguration(url: redis.url(user), password: redis.password(user))
+      // A machine that runs every test at once may be slow.
+      configuration.callTimeout = .seconds(30)
       let log = RedisEventLog(
         configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Self.quiet, limits: limits)
       try await withThrowingTaskGroup { group in

@@ -54,4 +54,15 @@ struct SubscriptionRequestsTests {
     #expect(requests.answered(requestID: 3, reasonCode: 0, at: start, random: 1) == .allGranted)
     #expect(requests.nextDeadline == nil)
   }
+
+  @Test func `nothing waits for an optional subscription, and a refused one is left`() {
+    let start = ContinuousClock.now
+    let (needed, nice) = (MQTTSubscription("needed"), MQTTSubscription("nice", isOptional: true))
+    var requests = SubscriptionRequests([needed, nice], now: start)
+    requests.asked(for: needed, requestID: 1, answerBy: start + .seconds(10))
+    requests.asked(for: nice, requestID: 2, answerBy: start + .seconds(10))
+    #expect(requests.answered(requestID: 1, reasonCode: 1, at: start, random: 1) == .allGranted)
+    #expect(requests.answered(requestID: 2, reasonCode: 0x87, at: start, random: 1) == .refused(filter: "nice"))
+    #expect(requests.nextDeadline == nil)
+  }
 }

@@ -116,7 +116,9 @@ import Testing
         let candidates = [(ids[0], events[0]), (ids[1], stranger), (ids[2], events[2])].map { (id: $0.0, event: $0.1) }
         #expect(try StoredEvents.among(candidates, shard: 1, in: session) == [ids[0], ids[2]])
         #expect(try StoredEvents.among(candidates, shard: 2, in: session).isEmpty)
-        #expect(try StoredEvents.deadLetters(among: ids, shard: 1, in: session) == [ids[0]])
+        let letters = ids.map { (id: $0, payload: [UInt8]()) }
+        #expect(try StoredEvents.deadLetters(among: letters, shard: 1, in: session) == [ids[0]])
+        #expect(try StoredEvents.deadLetters(among: [(ids[0], [1])], shard: 1, in: session).isEmpty)
       }
     }
   }

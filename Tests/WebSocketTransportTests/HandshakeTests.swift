@@ -1,20 +1,16 @@
 import NIOCore
 import Testing
+import WebSocketTestClient
 
 @testable import WebSocketTransport
 
 @Suite struct HandshakeTests {
-  static let headers = [
-    "Host: example.org", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  ]
-
-  private func request(_ line: String = "GET /ws HTTP/1.1", _ headers: [String] = HandshakeTests.headers) -> String {
+  private func request(_ line: String = "GET /ws HTTP/1.1", _ headers: [String] = RawClient.headers) -> String {
     line + "\r\n" + headers.map { $0 + "\r\n" }.joined() + "\r\n"
   }
 
   private func replacing(_ name: String, with lines: String...) -> [String] {
-    Self.headers.filter { !$0.hasPrefix(name + ":") } + lines
+    RawClient.headers.filter { !$0.hasPrefix(name + ":") } + lines
   }
 
   private func handshake(_ request: String, headBytesMax: Int = 1024) throws(HandshakeRefusal) -> Handshake.Accepted? {
@@ -98,16 +94,16 @@ import Testing
 
   @Test func `Headers that must stand once are refused when missing or doubled`() {
     expectRefused(400, request("GET /ws HTTP/1.1", replacing("Host")))
-    expectRefused(400, request("GET /ws HTTP/1.1", Self.headers + ["Host: b"]))
+    expectRefused(400, request("GET /ws HTTP/1.1", RawClient.headers + ["Host: b"]))
     expectRefused(400, request("GET /ws HTTP/1.1", replacing("Sec-WebSocket-Key")))
-    expectRefused(400, request("GET /ws HTTP/1.1", Self.headers + ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]))
-    expectRefused(426, request("GET /ws HTTP/1.1", Self.headers + ["Sec-WebSocket-Version: 13"]))
+    expectRefused(400, request("GET /ws HTTP/1.1", RawClient.headers + ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]))
+    expectRefused(426, request("GET /ws HTTP/1.1", RawClient.headers + ["Sec-WebSocket-Version: 13"]))
   }
 
   @Test func `Other methods and bodies are refused`() {
     expectRefused(405, request("POST /ws HTTP/1.1"))
-    expectRefused(400, request("GET /ws HTTP/1.1", Self.headers + ["Content-Length: 5"]))
-    expectRefused(400, request("GET /ws HTTP/1.1", Self.headers + ["Transfer-Encoding: chunked"]))
+    expectRefused(400, request("GET /ws HTTP/1.1", RawClient.headers + ["Content-Length: 5"]))
+    expectRefused(400, request("GET /ws HTTP/1.1", RawClient.headers + ["Transfer-Encoding: chunked"]))
   }
 
   @Test(arguments: [
@@ -124,7 +120,7 @@ import Testing
 
   @Test(arguments: ["NoColon", ": empty", "Sp ace: a", "Name : a", " Folded: a", "X: a\u{0}b", "X: a\nY: b", "X: a\rb"])
   func `A malformed header is refused`(line: String) {
-    expectRefused(400, request("GET /ws HTTP/1.1", Self.headers + [line]))
+    expectRefused(400, request("GET /ws HTTP/1.1", RawClient.headers + [line]))
   }
 
   @Test func `A head over the limit is refused as soon as it is reached`() {
@@ -133,7 +129,7 @@ import Testing
   }
 
   @Test func `A bearer token is found whatever the scheme's case`() throws {
-    let head = try #require(try handshake(request("GET /ws HTTP/1.1", Self.headers + ["Authorization: bearer  abc.def "]))).head
+    let head = try #require(try handshake(request("GET /ws HTTP/1.1", RawClient.headers + ["Authorization: bearer  abc.def "]))).head
     let found = WebSocketRequest(head: head, remoteAddress: "::1")
     #expect(found.bearerToken == "abc.def")
     #expect(found.header("host") == "example.org")

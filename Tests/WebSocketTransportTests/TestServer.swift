@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import WebSocketTestClient
 import WebSocketTransport
 
 /// A server with one route, `/echo`, on a free port.

@@ -1,12 +1,13 @@
 import NIOCore
 import Testing
+import WebSocketTestClient
 
 @testable import WebSocketTransport
 
 @Suite(.timeLimit(.minutes(1))) struct WebSocketServerTests {
   @Test func `A message is echoed, a ping is answered with its payload, and a Close with its code`() async throws {
     try await TestServer.run { server in
-      try await RawClient.open(port: server.port) { client in
+      try await RawClient.open(port: server.port, "/echo") { client in
         try await client.send(.text("hello"), .ping([1, 2, 3]))
         #expect(try await client.read() == RawClient.Frame(opcode: 0x1, payload: Array("hello".utf8)))
         #expect(try await client.read() == RawClient.Frame(opcode: 0xA, payload: [1, 2, 3]))
@@ -20,7 +21,7 @@ import Testing
 
   @Test func `Frames of one byte at a time and messages of many reads come through`() async throws {
     try await TestServer.run(limits: WebSocketLimits(messageBytesMax: 200_000)) { server in
-      try await RawClient.open(port: server.port) { client in
+      try await RawClient.open(port: server.port, "/echo") { client in
         for byte in ClientFrame.text("slow").encoded { try await client.send([byte]) }
         #expect(try await client.read().text == "slow")
         for count in [126, 511, 512, 513, 16_384, 65_535, 65_536, 200_000] {
@@ -43,8 +44,8 @@ import Testing
     ] as [(ClientFrame, UInt16)])
   func `A client that breaks the rules is told why, and others notice nothing`(frame: ClientFrame, code: UInt16) async throws {
     try await TestServer.run { server in
-      try await RawClient.open(port: server.port) { bystander in
-        try await RawClient.open(port: server.port) { client in
+      try await RawClient.open(port: server.port, "/echo") { bystander in
+        try await RawClient.open(port: server.port, "/echo") { client in
           try await client.send(frame)
           #expect(try await client.read().closeCode == code)
           #expect(try await client.readToEnd().isEmpty)
@@ -59,7 +60,7 @@ import Testing
 
   @Test func `The server's Close ends the connection once the client answers`() async throws {
     try await TestServer.run { server in
-      try await RawClient.open(port: server.port) { client in
+      try await RawClient.open(port: server.port, "/echo") { client in
         try await client.send(.text("close"), .text("too late"), .ping())
         let close = try await client.read()
         #expect(close.closeCode == 1008)
@@ -72,7 +73,7 @@ import Testing
 
   @Test func `A client that does not answer a Close is cut off at the deadline`() async throws {
     try await TestServer.run(configure: { $0.closeTimeout = .milliseconds(20) }) { server in
-      try await RawClient.open(port: server.port) { client in
+      try await RawClient.open(port: server.port, "/echo") { client in
         try await client.send(.text("close"))
         #expect(try await client.read().closeCode == 1008)
         #expect(try await client.readToEnd().isEmpty)
@@ -82,8 +83,8 @@ import Testing
 
   @Test func `A silent client is closed, and one that pings is not`() async throws {
     try await TestServer.run(limits: WebSocketLimits(idleTimeout: .seconds(1))) { server in
-      try await RawClient.open(port: server.port) { silent in
-        try await RawClient.open(port: server.port) { active in
+      try await RawClient.open(port: server.port, "/echo") { silent in
+        try await RawClient.open(port: server.port, "/echo") { active in
           while await server.server.statistics().closed.isEmpty {
             try await active.send(.ping())
             #expect(try await active.read().opcode == 0xA)
@@ -99,7 +100,7 @@ import Testing
 
   @Test func `The server pings where the route asks for it`() async throws {
     try await TestServer.run(limits: WebSocketLimits(pingInterval: .milliseconds(20))) { server in
-      try await RawClient.open(port: server.port) { client in
+      try await RawClient.open(port: server.port, "/echo") { client in
         for _ in 0..<3 {
           #expect(try await client.read() == RawClient.Frame(opcode: 0x9, payload: []))
           try await client.send(.pong())
@@ -111,7 +112,7 @@ import Testing
   @Test func `A client that does not read is closed once too much waits for it`() async throws {
     try await TestServer.run(limits: WebSocketLimits(outboundBytesMax: 1 << 20), configure: { $0.closeTimeout = .milliseconds(50) }) {
       server in
-      try await RawClient.open(port: server.port) { client in
+      try await RawClient.open(port: server.port, "/echo") { client in
         try await client.send(.text("flood 40000000"))
         #expect(await server.first { if case .closed = $0 { true } else { false } } == .closed(.tryAgainLater))
       }
@@ -122,7 +123,7 @@ import Testing
   @Test func `A session hears when its client has caught up, and nothing is lost or moved`() async throws {
     let count = 20_000_000
     try await TestServer.run(limits: WebSocketLimits(outboundBytesMax: 2 * count)) { server in
-      try await RawClient.open(port: server.port) { client in
+      try await RawClient.open(port: server.port, "/echo") { client in
         try await client.send(.text("flood \(count)"), .text("after"))
         let blocked = await server.first { if case .blocked = $0 { true } else { false } }
         #expect(blocked != nil)
@@ -137,7 +138,7 @@ import Testing
 
   @Test func `A lost connection is told as such`() async throws {
     try await TestServer.run { server in
-      try await RawClient.open(port: server.port) { client in try await client.send(.text("half", isFinal: false)) }
+      try await RawClient.open(port: server.port, "/echo") { client in try await client.send(.text("half", isFinal: false)) }
       #expect(await server.first { if case .closed = $0 { true } else { false } } == .closed(.abnormal))
     }
   }
@@ -170,9 +171,9 @@ import Testing
 
   @Test func `A full server refuses, and takes the next client when one has left`() async throws {
     try await TestServer.run(configure: { $0.connectionsMax = 1 }) { server in
-      try await RawClient.open(port: server.port) { first in
+      try await RawClient.open(port: server.port, "/echo") { first in
         try await RawClient.with(port: server.port) { second in
-          try await second.send(Array(RawClient.request.utf8))
+          try await second.send(RawClient.request("/echo"))
           let head = try await second.readHead()
           #expect(head.hasPrefix("HTTP/1.1 503 "))
           #expect(head.contains("\r\nRetry-After: 5"))
@@ -182,7 +183,7 @@ import Testing
         _ = try await first.readToEnd()
       }
       _ = await server.first { if case .closed = $0 { true } else { false } }
-      try await RawClient.open(port: server.port) { _ in }
+      try await RawClient.open(port: server.port, "/echo") { _ in }
     }
   }
 
@@ -194,7 +195,7 @@ import Testing
         while !answers.contains("HTTP/1.1 503") {
           answers.insert(
             try await RawClient.with(port: server.port) { other in
-              try await other.send(Array(RawClient.request.utf8))
+              try await other.send(RawClient.request("/echo"))
               return String(try await other.readHead().prefix(12))
             })
         }
@@ -208,7 +209,7 @@ import Testing
         let (opened, sink) = AsyncStream.makeStream(of: Void.self)
         for _ in 0..<8 {
           clients.addTask {
-            try await RawClient.open(port: server.port) { client in
+            try await RawClient.open(port: server.port, "/echo") { client in
               sink.yield()
               #expect(try await client.read().closeCode == 1001)
               try await client.send(.close(1001))
@@ -237,8 +238,7 @@ import Testing
   @Test func `The client behind a trusted proxy is who the proxy says`() async throws {
     try await TestServer.run(configure: { $0.trustedProxies = TrustedProxies("127.0.0.0/8") ?? .none }) { server in
       try await RawClient.with(port: server.port) { client in
-        let request = RawClient.request.replacing("Host:", with: "X-Forwarded-For: 203.0.113.9\r\nHost:")
-        try await client.send(Array(request.utf8))
+        try await client.send(RawClient.request("/echo", adding: ["X-Forwarded-For: 203.0.113.9"]))
         _ = try await client.readHead()
       }
       #expect(await server.first { _ in true } == .opened(remoteAddress: "203.0.113.9"))

@@ -23,11 +23,12 @@ package enum HelpText {
   }
 
   /// One entry for each variable: its name, its meaning, its unit and its default.
-  package static func table(_ variables: [ConfigurationVariable]) -> String {
-    variables.map(entry).joined(separator: "\n")
+  /// - Parameter columns: Where lines are broken at the latest.
+  package static func table(_ variables: [ConfigurationVariable], columns: Int = 96) -> String {
+    variables.map { entry($0, columns: columns) }.joined(separator: "\n")
   }
 
-  private static func entry(_ variable: ConfigurationVariable) -> String {
+  private static func entry(_ variable: ConfigurationVariable, columns: Int) -> String {
     let unit = variable.unit.map { ", in \($0)" } ?? ""
     let value: String
     if variable.isSecret {
@@ -35,7 +36,7 @@ package enum HelpText {
     } else {
       value = variable.defaultText.map { "default \($0)" } ?? "no default"
     }
-    return "  \(variable.name)\n" + wrapped("\(variable.meaning)\(unit) (\(value))", indent: 6, columns: 96)
+    return "  \(variable.name)\n" + wrapped("\(variable.meaning)\(unit) (\(value))", indent: 6, columns: columns)
   }
 
   private static func wrapped(_ text: String, indent: Int, columns: Int) -> String {

@@ -14,7 +14,7 @@ package struct RuntimeConfiguration: Sendable {
   /// How long a graceful shutdown may take before it is cut.
   package let drainPeriod: Duration
 
-  static let configFile = ConfigurationVariable(
+  package static let configFile = ConfigurationVariable(
     "MARTLET_CONFIG_FILE", meaning: "JSON file with an object whose members are variables; the environment wins over it")
   static let logLevelVariable = ConfigurationVariable(
     "MARTLET_LOG_LEVEL", default: "info", meaning: "least level that is logged: trace, debug, info, notice, warning, error or critical")

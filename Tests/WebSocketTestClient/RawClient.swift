@@ -1,17 +1,30 @@
-import NIOCore
-import NIOPosix
+internal import NIOCore
+internal import NIOPosix
 
 /// A client that sends the bytes it is told to and reads frames as they come: the test decides what is legal.
-final class RawClient {
-  struct Frame: Equatable {
-    let opcode: UInt8
-    let payload: [UInt8]
+package final class RawClient {
+  package struct Frame: Equatable, Sendable {
+    package let opcode: UInt8
+    package let payload: [UInt8]
 
-    var text: String { String(decoding: payload, as: UTF8.self) }
-    var closeCode: UInt16? { opcode == 0x8 && payload.count >= 2 ? UInt16(payload[0]) << 8 | UInt16(payload[1]) : nil }
+    package init(opcode: UInt8, payload: [UInt8]) {
+      self.opcode = opcode
+      self.payload = payload
+    }
+
+    package var text: String { String(decoding: payload, as: UTF8.self) }
+    package var closeCode: UInt16? { opcode == 0x8 && payload.count >= 2 ? UInt16(payload[0]) << 8 | UInt16(payload[1]) : nil }
   }
 
-  static let request = "GET /echo HTTP/1.1\r\n" + HandshakeTests.headers.map { $0 + "\r\n" }.joined() + "\r\n"
+  /// The headers of a legal request; the key is RFC 6455's example.
+  package static let headers = [
+    "Host: example.org", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  ]
+
+  package static func request(_ target: String, adding headers: [String] = []) -> [UInt8] {
+    Array(("GET \(target) HTTP/1.1\r\n" + (Self.headers + headers).map { $0 + "\r\n" }.joined() + "\r\n").utf8)
+  }
 
   private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
   private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
@@ -23,7 +36,7 @@ final class RawClient {
   }
 
   /// Connects for the time of `body`.
-  static func with<Result>(port: Int, _ body: (RawClient) async throws -> Result) async throws -> Result {
+  package static func with<Result>(port: Int, _ body: (RawClient) async throws -> Result) async throws -> Result {
     let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
       .connect(host: "127.0.0.1", port: port) { channel in
         channel.eventLoop.makeCompletedFuture {
@@ -33,23 +46,30 @@ final class RawClient {
     return try await channel.executeThenClose { inbound, outbound in try await body(RawClient(inbound, outbound)) }
   }
 
-  /// Connects and opens a WebSocket at `/echo`.
-  static func open<Result>(port: Int, _ body: (RawClient) async throws -> Result) async throws -> Result {
+  /// Connects and opens a WebSocket.
+  package static func open<Result>(
+    port: Int, _ target: String, adding headers: [String] = [], _ body: (RawClient) async throws -> Result
+  ) async throws -> Result {
     try await with(port: port) { client in
-      try await client.send(Array(request.utf8))
+      try await client.send(request(target, adding: headers))
       let head = try await client.readHead()
       guard head.hasPrefix("HTTP/1.1 101 ") else { throw Unexpected(what: head) }
       return try await body(client)
     }
   }
 
-  struct Unexpected: Error { let what: String }
+  /// The server did something else than the test can go on with.
+  package struct Unexpected: Error {
+    package let what: String
 
-  func send(_ bytes: [UInt8]) async throws { try await outbound.write(ByteBuffer(bytes: bytes)) }
-  func send(_ frames: ClientFrame...) async throws { try await send(frames.encoded) }
+    package init(what: String) { self.what = what }
+  }
+
+  package func send(_ bytes: [UInt8]) async throws { try await outbound.write(ByteBuffer(bytes: bytes)) }
+  package func send(_ frames: ClientFrame...) async throws { try await send(frames.encoded) }
 
   /// The head of an HTTP answer.
-  func readHead() async throws -> String {
+  package func readHead() async throws -> String {
     while true {
       if let end = received.indices.dropLast(3).first(where: { received[$0..<($0 + 4)].elementsEqual("\r\n\r\n".utf8) }) {
         defer { received.removeFirst(end + 4) }
@@ -60,7 +80,7 @@ final class RawClient {
   }
 
   /// The next frame.
-  func read() async throws -> Frame {
+  package func read() async throws -> Frame {
     while true {
       if let frame = takeFrame() { return frame }
       try await more()
@@ -68,7 +88,7 @@ final class RawClient {
   }
 
   /// All that comes until the server ends the connection.
-  func readToEnd() async throws -> [UInt8] {
+  package func readToEnd() async throws -> [UInt8] {
     while let part = try await inbound.next() { received += part.readableBytesView }
     return received
   }

@@ -1,0 +1,91 @@
+internal import EventLog
+internal import Models
+internal import NIOCore
+internal import WebSocketTransport
+
+/// One app's connection: carries out what `EpicuraSessionStateMachine` decides. Confined to its event loop.
+final class EpicuraSession: WebSocketSession, HubSession {
+  /// What every session of the process works with.
+  struct Neighbours: Sendable {
+    let gate: AccessGate
+    let log: any EventLog
+    let jobs: JobQueue
+    let limits: EpicuraSessionStateMachine.Limits
+  }
+
+  private static let statusType = try? EventType("appliance:status")
+
+  var hubSlot = -1
+  private let connection: WebSocketConnection
+  private let hub: LoopHub
+  private let neighbours: Neighbours
+  private let subscriber: Subscriber
+  private var machine: EpicuraSessionStateMachine
+
+  init(_ connection: WebSocketConnection, hub: LoopHub, token: String?, neighbours: Neighbours) {
+    self.connection = connection
+    self.hub = hub
+    self.neighbours = neighbours
+    subscriber = Subscriber(connection, hub: hub)
+    machine = EpicuraSessionStateMachine(limits: neighbours.limits, now: .now())
+    subscriber.session = self
+    hub.add(self)
+    ask({ .admission(await $0.gate.admit(token)) }, orElse: .admission(.unavailable))
+  }
+
+  // MARK: Input
+
+  func received(_ text: [UInt8]) { handle(.frame(text)) }
+  func becameWritable() { subscriber.becameWritable() }
+  func topicBecameLive(_ appliance: ApplianceID) { handle(.live(appliance)) }
+  func tick() { handle(.tick) }
+  func accessChanged() { handle(.accessChanged) }
+
+  func closed(_ code: WebSocketCloseCode) {
+    subscriber.leaveAll()
+    hub.remove(self)
+  }
+
+  private func handle(_ input: EpicuraSessionStateMachine.Input) {
+    guard connection.isOpen else { return }
+    for action in machine.handle(input, now: .now()) { perform(action) }
+  }
+
+  // MARK: Actions
+
+  private func perform(_ action: EpicuraSessionStateMachine.Action) {
+    switch action {
+    case .send(let message): subscriber.reply(message.encoded())
+    case .sendEvent(let event): subscriber.reply(event.encoded())
+    case .askWhetherMayWatch(let userID, let appliance, let attempt):
+      ask(
+        { .watch(appliance, attempt: attempt, await $0.gate.mayWatch(userID, appliance)) },
+        orElse: .watch(appliance, attempt: attempt, .unavailable))
+    case .join(let appliance):
+      if subscriber.join(appliance) { handle(.live(appliance)) }
+    case .readState(let appliance, let attempt):
+      ask(
+        { .state(appliance, attempt: attempt, try? await $0.log.state(of: appliance)) }, orElse: .state(appliance, attempt: attempt, nil))
+    case .release(let appliance, let id):
+      subscriber.release(appliance, passingOver: Self.statusType, through: id)
+    case .leave(let appliance): subscriber.leave(appliance)
+    case .recheck(let userID, let appliances):
+      ask({ .rechecked(await $0.gate.recheck(userID, appliances)) }, orElse: .rechecked(nil))
+    case .close(let code, let reason): connection.close(code, reason: reason)
+    }
+  }
+
+  /// Asks a neighbour off the loop and takes the answer in on the loop.
+  private func ask(
+    _ question: @escaping @Sendable (Neighbours) async -> EpicuraSessionStateMachine.Input,
+    orElse refusal: EpicuraSessionStateMachine.Input
+  ) {
+    let (here, eventLoop, neighbours) = (NIOLoopBound(self, eventLoop: hub.eventLoop), hub.eventLoop, neighbours)
+    let isTaken = neighbours.jobs.submit {
+      let answer = await question(neighbours)
+      eventLoop.execute { here.value.handle(answer) }
+    }
+    // In a new turn, because the action before this one may still be under way.
+    if !isTaken { eventLoop.execute { here.value.handle(refusal) } }
+  }
+}

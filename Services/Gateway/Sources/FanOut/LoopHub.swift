@@ -1,0 +1,143 @@
+internal import Models
+internal import NIOCore
+
+/// What one event loop has done; plain integers, read by a hop to the loop.
+struct HubCounters: Sendable {
+  var sessions = 0
+  var subscriptions = 0
+  /// Events sent straight to a client.
+  var deliveries = 0
+  var deliveredBytes = 0
+  /// Frames that had to wait for a slow client.
+  var queued = 0
+  /// Telemetry that a slow client was spared.
+  var conflated = 0
+  var slowCloses = 0
+
+  static func += (left: inout Self, right: Self) {
+    left.sessions += right.sessions
+    left.subscriptions += right.subscriptions
+    left.deliveries += right.deliveries
+    left.deliveredBytes += right.deliveredBytes
+    left.queued += right.queued
+    left.conflated += right.conflated
+    left.slowCloses += right.slowCloses
+  }
+}
+
+/// What a session hears from its hub.
+protocol HubSession: AnyObject {
+  /// Place in the hub's array.
+  var hubSlot: Int { get set }
+  /// Live events of the appliance come from now on.
+  func topicBecameLive(_ appliance: ApplianceID)
+  /// Once a second: deadlines.
+  func tick()
+  /// Users, appliances or their sharing have changed.
+  func accessChanged()
+}
+
+/// The fan-out of one event loop: its topics and its sessions. Confined to that loop.
+final class LoopHub {
+  let index: Int
+  let eventLoop: any EventLoop
+  /// What may wait for one client, in bytes.
+  let queueBytesMax: Int
+  private let feed: FeedHandle
+
+  private var topics: [ApplianceID: Topic] = [:]
+  private var changedTopics: [Topic] = []
+  private var sessions: [any HubSession] = []
+  private var lastTicket = 0
+  var counters = HubCounters()
+
+  /// A tick with more than this is sent in parts, so that a client that stops reading has at most so much in its socket's queue.
+  private static let tickBytesMax = 64 * 1024
+
+  init(index: Int, eventLoop: any EventLoop, queueBytesMax: Int, feed: FeedHandle) {
+    self.index = index
+    self.eventLoop = eventLoop
+    self.queueBytesMax = queueBytesMax
+    self.feed = feed
+    scheduleTick()
+  }
+
+  // MARK: Sessions
+
+  func add(_ session: any HubSession) {
+    session.hubSlot = sessions.count
+    sessions.append(session)
+    counters.sessions += 1
+  }
+
+  func remove(_ session: any HubSession) {
+    let slot = session.hubSlot
+    guard slot >= 0, slot < sessions.count else { return }
+    sessions.swapAt(slot, sessions.count - 1)
+    sessions[slot].hubSlot = slot
+    sessions.removeLast()
+    session.hubSlot = -1
+    counters.sessions -= 1
+  }
+
+  func accessChanged() {
+    for session in sessions { session.accessChanged() }
+  }
+
+  private func scheduleTick() {
+    eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [weak self] in
+      guard let self else { return }
+      for session in self.sessions { session.tick() }
+      self.scheduleTick()
+    }
+  }
+
+  // MARK: Topics
+
+  /// The appliance's topic; the first one to ask makes the feed listen.
+  func topic(of appliance: ApplianceID) -> Topic {
+    if let known = topics[appliance] { return known }
+    lastTicket += 1
+    let topic = Topic(appliance, ticket: lastTicket)
+    topics[appliance] = topic
+    feed.want(appliance, loop: index, ticket: lastTicket)
+    return topic
+  }
+
+  /// A member has left. The last one makes the feed stop listening.
+  func left(_ topic: Topic) {
+    guard topic.members.isEmpty, topics[topic.appliance] === topic else { return }
+    topics[topic.appliance] = nil
+    feed.giveUp(topic.appliance, loop: index)
+  }
+
+  /// The feed delivers the appliance's events to this loop from now on.
+  func becameLive(_ appliance: ApplianceID, ticket: Int) {
+    guard let topic = topics[appliance], topic.ticket == ticket, !topic.isLive else { return }
+    topic.isLive = true
+    for member in topic.members { member.subscriber.session?.topicBecameLive(appliance) }
+  }
+
+  // MARK: Delivery
+
+  func append(_ message: UnsafeRawBufferPointer, of appliance: ApplianceID) {
+    guard let topic = topics[appliance] else { return }
+    if topic.pendingBytes == 0 { changedTopics.append(topic) }
+    topic.append(message)
+    guard topic.pendingBytes > Self.tickBytesMax else { return }
+    flush(topic)
+    changedTopics.removeAll { $0 === topic }
+  }
+
+  /// Ends a tick: everything appended goes out, once to each member.
+  func flush() {
+    for topic in changedTopics { flush(topic) }
+    changedTopics.removeAll(keepingCapacity: true)
+  }
+
+  private func flush(_ topic: Topic) {
+    let sent = topic.flush()
+    counters.deliveries += sent.members * sent.frames
+    counters.deliveredBytes += sent.members * sent.bytes
+  }
+}

@@ -1,0 +1,45 @@
+internal import Access
+internal import EventLog
+internal import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import PostgresClient
+internal import RedisClient
+package import ServiceLifecycle
+package import ServiceRuntime
+internal import Store
+internal import WebSocketTransport
+
+extension AccountStore: AccessDirectory {}
+
+/// Puts the gateway together on Redis and PostgreSQL. The only place that knows them.
+package enum GatewayService {
+  /// The share of the drain period over which clients are sent away; the rest is for their answers.
+  private static let drainShare = 0.7
+
+  /// Throws a sentence for a Redis that cannot be reached or refuses the password.
+  package static func build(_ configuration: GatewayConfiguration, _ context: ServiceContext) async throws -> [any Service] {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loopCount == 0 ? System.coreCount : configuration.loopCount)
+    try await RedisClient.check(configuration.redis, eventLoop: group.next())
+    let pool = PostgresPool(configuration.postgres, limits: .init(connectionsMax: 4, waitersMax: 65_536), logger: context.logger)
+    let log = RedisEventLog(configuration: configuration.redis, eventLoopGroup: group, logger: context.logger)
+    var redis = configuration.redis
+    redis.clientName = "martlet-gateway-live"
+    let (feedConfiguration, logger) = (redis, context.logger)
+    var settings = Gateway.Settings(
+      server: configuration.server, queueBytesMax: configuration.queueBytesMax,
+      replica: String(UInt64.random(in: .min ... .max), radix: 36))
+    settings.session.subscriptionsMax = configuration.subscriptionsMax
+    settings.server.drainPeriod = context.drainPeriod * drainShare
+    settings.server.closeTimeout = min(settings.server.closeTimeout, context.drainPeriod * (1 - drainShare) / 2)
+    let gateway = try await Gateway(
+      settings,
+      ports: Gateway.Ports(
+        verifier: await TokenVerifier(secret: configuration.tokenSecret), access: CachedAccess(AccountStore(pool)), log: log,
+        liveFeed: { RedisSubscription(configuration: feedConfiguration, eventLoop: $0, receiver: $1, logger: logger) }),
+      eventLoopGroup: group, logger: context.logger)
+    gateway.metrics.register(with: context.metrics)
+    context.health.addCheck("redis", deadline: .seconds(3)) { try await gateway.canary.check() }
+    return [pool, log] + gateway.services
+  }
+}

@@ -1,0 +1,87 @@
+internal import Access
+internal import EventLog
+internal import Logging
+internal import Models
+internal import NIOCore
+internal import ServiceLifecycle
+internal import WebSocketTransport
+
+/// The gateway's parts put together, whatever stands behind its ports.
+struct Gateway: Sendable {
+  /// What stands behind the ports.
+  struct Ports: Sendable {
+    let verifier: TokenVerifier
+    let access: CachedAccess
+    let log: any EventLog
+    /// Makes the live feed of a receiver; called on the event loop on which the receiver lives.
+    let liveFeed: @Sendable (any EventLoop, any LiveReceiver) -> any LiveFeed
+  }
+
+  struct Settings: Sendable {
+    var server: WebSocketServerConfiguration
+    var session = EpicuraSessionStateMachine.Limits()
+    var queueBytesMax = 256 * 1024
+    /// Names this process among its replicas.
+    var replica: String
+  }
+
+  let server: WebSocketServer
+  let jobs: JobQueue
+  let liveFeed: any LiveFeed
+  let canary: Canary
+  let metrics: GatewayMetrics
+
+  /// - Parameter listening: called once with the port, when clients are accepted.
+  init(
+    _ settings: Settings, ports: Ports, eventLoopGroup: any EventLoopGroup, logger: Logger,
+    listening: @escaping @Sendable (_ port: Int) -> Void = { _ in }
+  ) async throws {
+    let loops = Array(eventLoopGroup.makeIterator())
+    guard let feedLoop = loops.first else { preconditionFailure("a group without a loop") }
+    let jobs = JobQueue()
+    let canary = Canary(replica: settings.replica) { try await ports.log.publish($0, to: $1) }
+    let feed = try await feedLoop.submit {
+      NIOLoopBound(EventFeed(eventLoop: feedLoop, loopIndex: 0, log: ports.log, jobs: jobs), eventLoop: feedLoop)
+    }.get()
+    let handle = FeedHandle(feed)
+    let hubs = try await Self.makeHubs(loops, queueBytesMax: settings.queueBytesMax, feed: handle)
+    liveFeed = try await feedLoop.submit {
+      let channels = ports.liveFeed(feedLoop, feed.value)
+      feed.value.connect(hubs: hubs, channels: channels)
+      Self.listenToChanges(feed.value, ports.access, hubs)
+      feed.value.listen(to: canary.channel, subscribed: {}, message: { canary.heard($0) })
+      return channels
+    }.get()
+    let neighbours = EpicuraSession.Neighbours(
+      gate: AccessGate(verifier: ports.verifier, directory: ports.access), log: ports.log, jobs: jobs, limits: settings.session)
+    server = WebSocketServer(
+      configuration: settings.server, routes: [EpicuraDialect.route(hubs: hubs, neighbours: neighbours)], eventLoopGroup: eventLoopGroup,
+      logger: logger, listening: listening)
+    self.jobs = jobs
+    self.canary = canary
+    metrics = GatewayMetrics(server: server, hubs: hubs, feed: handle)
+  }
+
+  /// In the order of dependency. A live feed that keeps a connection is a service of its own.
+  var services: [any Service] { [liveFeed as? any Service, jobs, server].compactMap { $0 } }
+
+  private static func makeHubs(_ loops: [any EventLoop], queueBytesMax: Int, feed: FeedHandle) async throws -> [NIOLoopBound<LoopHub>] {
+    var hubs: [NIOLoopBound<LoopHub>] = []
+    for (index, loop) in loops.enumerated() {
+      let hub = loop.submit {
+        NIOLoopBound(LoopHub(index: index, eventLoop: loop, queueBytesMax: queueBytesMax, feed: feed), eventLoop: loop)
+      }
+      hubs.append(try await hub.get())
+    }
+    return hubs
+  }
+
+  /// Users, appliances or their sharing have changed, or, after a reconnect, may have: what is known of them is asked anew.
+  private static func listenToChanges(_ feed: EventFeed, _ access: CachedAccess, _ hubs: [NIOLoopBound<LoopHub>]) {
+    let changed = {
+      access.invalidate()
+      for hub in hubs { hub.eventLoop.execute { hub.value.accessChanged() } }
+    }
+    feed.listen(to: Bus.changes, subscribed: changed, message: { _ in changed() })
+  }
+}

@@ -1,0 +1,64 @@
+internal import Access
+internal import PostgresClient
+internal import RedisClient
+package import ServiceRuntime
+internal import WebSocketTransport
+
+/// The gateway's settings, read once at start.
+package struct GatewayConfiguration: ServiceConfiguration {
+  package static let summary = "Brings live events to apps over WebSocket."
+  package static let adminPortDefault = 9080
+
+  static let loops = ConfigurationVariable(
+    "MARTLET_LOOPS", default: "0", meaning: "event loops that serve clients, 0 for one per core")
+  static let connectionsMax = ConfigurationVariable(
+    "MARTLET_CONNECTIONS_MAX", default: "100000", meaning: "connections at the same time; past it a client gets 503")
+  static let subscriptionsMax = ConfigurationVariable(
+    "MARTLET_SUBSCRIPTIONS_MAX", default: "256", meaning: "appliances that one connection may subscribe to")
+  static let queueBytesMax = ConfigurationVariable(
+    "MARTLET_CLIENT_QUEUE_BYTES", default: "262144", unit: "bytes",
+    meaning: "what may wait for a client that does not keep up; past it the client is closed with 1013")
+  static let trustedProxies = ConfigurationVariable(
+    "MARTLET_TRUSTED_PROXIES", default: "",
+    meaning: "addresses and networks, separated by commas, whose X-Forwarded-For is believed")
+
+  package static let variables: [ConfigurationVariable] = [
+    .host, .port, .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, .jwtSecret, loops, connectionsMax,
+    subscriptionsMax, queueBytesMax, trustedProxies,
+  ]
+
+  /// 0 for one per core.
+  let loopCount: Int
+  let server: WebSocketServerConfiguration
+  let subscriptionsMax: Int
+  let queueBytesMax: Int
+  let redis: RedisConfiguration
+  let postgres: PostgresConfiguration
+  let tokenSecret: TokenSecret
+
+  package init(reading values: ConfigurationValues) throws(ConfigurationError) {
+    loopCount = try values.integer(Self.loops, in: 0...256)
+    subscriptionsMax = try values.integer(Self.subscriptionsMax, in: 1...65_536)
+    queueBytesMax = try values.integer(Self.queueBytesMax, in: 65_536...67_108_864)
+    let proxies = values.optionalString(Self.trustedProxies) ?? ""
+    guard let trusted = TrustedProxies(proxies) else {
+      throw values.invalid(Self.trustedProxies, wants: "addresses or networks like 127.0.0.1, 10.0.0.0/8")
+    }
+    server = WebSocketServerConfiguration(
+      host: try values.string(.host), port: try values.port(.port),
+      connectionsMax: try values.integer(Self.connectionsMax, in: 1...10_000_000), trustedProxies: trusted)
+    let redisPassword = try values.optionalSecret(.redisPassword)
+    let redisCAFile = values.optionalString(.redisCAFile)
+    redis = try values.parsed(.redisURL, wants: "a URL like redis://user@host:6379") {
+      try RedisConfiguration(url: $0, password: redisPassword, caFile: redisCAFile)
+    }
+    let postgresPassword = try values.optionalSecret(.postgresPassword)
+    postgres = try values.parsed(.postgresURL, wants: "a URL like postgres://user@host:5432/database") {
+      try PostgresConfiguration(url: $0, password: postgresPassword, applicationName: "martlet-gateway")
+    }
+    guard let secret = TokenSecret(try values.secret(.jwtSecret)) else {
+      throw values.invalid(.jwtSecret, wants: "at least \(TokenSecret.lengthMin_bytes) bytes")
+    }
+    tokenSecret = secret
+  }
+}

@@ -1,0 +1,50 @@
+import EventLog
+import Logging
+import MQTTClient
+import Models
+import Synchronization
+
+/// Takes one batch into the log. When it returns, the broker may forget the batch.
+final class BatchHandler: Sendable {
+  private let log: any EventLog
+  private let valve: LogValve
+  private let metrics: IngestMetrics
+  private let logger: Logger
+  private let now: @Sendable () -> Timestamp
+  private let lines = Mutex(DeadLetterLines())
+
+  init(
+    log: any EventLog, valve: LogValve, metrics: IngestMetrics, logger: Logger, now: @escaping @Sendable () -> Timestamp = { .now() }
+  ) {
+    self.log = log
+    self.valve = valve
+    self.metrics = metrics
+    self.logger = logger
+    self.now = now
+  }
+
+  func handle(_ messages: [MQTTMessage], _ session: MQTTSessionInfo) async throws {
+    let receivedAt = now()
+    metrics.delivered(messages.count, at: receivedAt)
+    let intake = Intake(messages, clientID: session.clientID, receivedAt: receivedAt)
+    if !intake.entries.isEmpty {
+      try await valve.pass()
+      try await append(intake)
+    }
+    metrics.counted(intake)
+    for message in intake.rejected {
+      if let line = lines.withLock({ $0.line(for: message, at: receivedAt) }) { logger.warning("\(line)") }
+    }
+  }
+
+  private func append(_ intake: Intake) async throws {
+    let start = ContinuousClock.now
+    do {
+      let outcomes = try await log.append(intake.entries)
+      metrics.stored(intake, outcomes, in: .now - start)
+    } catch {
+      metrics.appendFailed()
+      throw error
+    }
+  }
+}

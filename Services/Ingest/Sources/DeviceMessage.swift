@@ -1,0 +1,74 @@
+import Models
+
+/// A payload as devices send it: an event's `data`, or the whole envelope. An envelope is an object with a string `type` and an object `data`.
+struct DeviceMessage {
+  private let envelope: JSONObject?
+  private let data: JSONObject
+  private let receivedAt: Timestamp
+
+  init(_ payload: [UInt8], receivedAt: Timestamp) throws(Rejection) {
+    let object: JSONObject
+    do { object = try JSONObject(parsing: payload) } catch {
+      throw Rejection(reason: .malformedPayload, explanation: error.description)
+    }
+    if object.string("type") != nil, let data = object.object("data") {
+      (envelope, self.data) = (object, data)
+    } else {
+      (envelope, data) = (nil, object)
+    }
+    self.receivedAt = receivedAt
+  }
+
+  /// - Parameter mayNameOtherType: whether an envelope's `type` is free to differ from what the topic says.
+  func event(of type: EventType, from appliance: ApplianceID, mayNameOtherType: Bool = false) throws(Rejection) -> Event {
+    guard let envelope else {
+      return Event(type: type, applianceID: appliance, timestamp: timestampInData ?? receivedAt, data: data.bytes)
+    }
+    var event: Event
+    do { event = try Event(fromDevice: envelope, receivedAt: receivedAt) } catch {
+      throw Rejection(reason: .invalidEnvelope, explanation: error.description)
+    }
+    guard event.applianceID == appliance else {
+      throw Rejection(reason: .contradictsTopic, explanation: "the envelope's appliance_id is '\(event.applianceID)'")
+    }
+    guard event.type == type || mayNameOtherType else {
+      throw Rejection(reason: .contradictsTopic, explanation: "the envelope's type is '\(event.type)'")
+    }
+    event.type = type
+    if !envelope.contains("timestamp"), let timestampInData { event.timestamp = timestampInData }
+    return event
+  }
+
+  private var timestampInData: Timestamp? { data.string("timestamp").flatMap(Timestamp.init(iso8601:)) }
+
+  /// The event that a device's answer to a command is (SPEC, section 4): `{"command_id","status":"acknowledged"|"rejected","message"}`.
+  func commandOutcome() throws(Rejection) -> EventType {
+    guard let id = data.string("command_id"), !id.isEmpty else {
+      throw Rejection(reason: .invalidCommandAnswer, explanation: "'command_id' is missing")
+    }
+    let outcome =
+      switch data.string("status") {
+      case "acknowledged": "command:acknowledged"
+      case "rejected": "command:failed"
+      default: ""
+      }
+    do { return try EventType(outcome) } catch {
+      throw Rejection(reason: .invalidCommandAnswer, explanation: "'status' must be 'acknowledged' or 'rejected'")
+    }
+  }
+
+  var identity: DeviceIdentity {
+    let ids = [envelope?.raw("message_id"), envelope?.raw("id"), data.raw("message_id")]
+    if let id = ids.lazy.compactMap(Self.identifying).first { return .messageID(id) }
+    if let number = [envelope?.raw("seq"), data.raw("seq")].lazy.compactMap(Self.identifying).first { return .sequence(number) }
+    return .none
+  }
+
+  /// A string that is not empty, or a number, as its text.
+  private static func identifying(_ text: ArraySlice<UInt8>?) -> [UInt8]? {
+    guard let text, let first = text.first else { return nil }
+    let isString = first == UInt8(ascii: "\"") && text.count > 2
+    let isNumber = first == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first)
+    return isString || isNumber ? Array(text) : nil
+  }
+}

@@ -1,0 +1,47 @@
+import Models
+
+/// What a topic that ingest is subscribed to means. Pure.
+enum DeviceTopic: Hashable, Sendable {
+  /// The payload is an event of this type.
+  case event(ApplianceID, EventType)
+  /// The payload answers a command (SPEC, section 4).
+  case commandAnswer(ApplianceID)
+  /// A command of ours on its way to a device, which a subscription to the whole tree brings back.
+  case ownCommand
+  /// The broker's count of messages that it dropped.
+  case brokerDropped
+
+  /// What ingest subscribes to, apart from the broker's own topic.
+  static let filters = ["epicura/#", "martlet/+/events/#", "martlet/+/commands/ack"]
+  static let brokerDroppedTopic = "$SYS/broker/publish/messages/dropped"
+
+  /// - Returns: `nil` for a topic that no dialect has.
+  /// - Throws: `ModelError` for one with an invalid appliance id or event type in it.
+  static func parse(_ topic: String) throws(ModelError) -> DeviceTopic? {
+    if topic == brokerDroppedTopic { return .brokerDropped }
+    if let meaning = epicura(topic) { return meaning }
+    return try martlet(topic)
+  }
+
+  private static func epicura(_ topic: String) -> DeviceTopic? {
+    EpicuraTopic(topic).map { topic in
+      switch topic.kind {
+      case .event(let type): .event(topic.applianceID, type)
+      case .commandAcknowledgement: .commandAnswer(topic.applianceID)
+      case .command: .ownCommand
+      }
+    }
+  }
+
+  /// `martlet/<appliance_id>/events/<type>` and `martlet/<appliance_id>/commands/<type>` (SPEC, section 1).
+  private static func martlet(_ topic: String) throws(ModelError) -> DeviceTopic? {
+    let parts = topic.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 4, parts[0] == "martlet" else { return nil }
+    switch (parts[2], parts[3]) {
+    case ("events", let type): return .event(try ApplianceID(String(parts[1])), try EventType(String(type)))
+    case ("commands", "ack"): return .commandAnswer(try ApplianceID(String(parts[1])))
+    case ("commands", _): return .ownCommand
+    default: return nil
+    }
+  }
+}

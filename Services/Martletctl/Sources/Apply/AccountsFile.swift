@@ -1,0 +1,96 @@
+import Store
+import Yams
+
+/// What a file for `martletctl apply` declares; the command's help shows an example.
+struct AccountsFile: Sendable, Equatable {
+  struct UserEntry: Sendable, Equatable {
+    var user: User
+    var place: Place
+  }
+
+  struct ApplianceEntry: Sendable, Equatable {
+    var appliance: Appliance
+    var place: Place
+  }
+
+  /// Where in the file an entry stands.
+  struct Place: Sendable, Equatable {
+    /// `appliances[0]`.
+    var path: String
+    /// From 1.
+    var line: Int?
+  }
+
+  var users: [UserEntry] = []
+  var appliances: [ApplianceEntry] = []
+
+  static let bytesMax = 16 << 20
+
+  /// Reads the text of a file.
+  /// - Throws: ``AccountsFileError`` with every mistake that the text alone shows.
+  init(parsing text: String) throws(AccountsFileError) {
+    let root: Node?
+    do { root = try Yams.compose(yaml: text) } catch { throw AccountsFileError(yaml: error) }
+    var reader = AccountsReader()
+    self = reader.file(root)
+    guard reader.problems.isEmpty else { throw AccountsFileError(problems: reader.problems) }
+  }
+
+  init() {}
+
+  /// Checks that every owner and everyone whom something is shared with is in the file or among `present`.
+  func requireUsers(among present: Set<String>) throws(AccountsFileError) {
+    let known = present.union(users.map(\.user.id))
+    let problems = appliances.flatMap { entry in
+      let named = entry.appliance.sharedWith.sorted().map { ("shared_with", $0) } + [("owner", entry.appliance.ownerID)]
+      return named.filter { !known.contains($0.1) }.map { member, user in
+        let place = Place(path: "\(entry.place.path).\(member)", line: entry.place.line)
+        return AccountsFileError.Problem(place: place, text: "there is no user “\(user)”: add it under users")
+      }
+    }
+    guard problems.isEmpty else { throw AccountsFileError(problems: problems) }
+  }
+
+  func accounts() throws(StoreError) -> Accounts {
+    try Accounts(users: users.map(\.user), appliances: appliances.map(\.appliance))
+  }
+}
+
+/// Everything that is wrong with a file, each with its place.
+struct AccountsFileError: Error, Sendable, Equatable, CustomStringConvertible {
+  struct Problem: Sendable, Equatable, CustomStringConvertible {
+    var place: AccountsFile.Place
+    /// A clause that says what is wrong and what is wanted.
+    var text: String
+
+    var description: String {
+      let line = place.line.map { "line \($0): " } ?? ""
+      return line + (place.path.isEmpty ? text : "\(place.path): \(text)")
+    }
+  }
+
+  /// More are counted, not told.
+  static let toldMax = 20
+
+  var problems: [Problem]
+
+  init(problems: [Problem]) { self.problems = problems }
+
+  init(yaml error: any Error) {
+    switch error as? YamlError {
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+      problems = [Problem(place: .init(path: "", line: mark.line), text: "this is not YAML: \(problem)")]
+    case .duplicatedKeysInMapping(let duplicates, let context):
+      let keys = duplicates.map { "“\($0)”" }.joined(separator: ", ")
+      problems = [Problem(place: .init(path: "", line: context.mark.line), text: "\(keys) stands twice in one entry")]
+    default:
+      problems = [Problem(place: .init(path: "", line: nil), text: "this is not YAML text in UTF-8")]
+    }
+  }
+
+  var description: String {
+    let told = problems.prefix(Self.toldMax).map(\.description)
+    let rest = problems.count > Self.toldMax ? ["and \(problems.count - Self.toldMax) more"] : []
+    return (told + rest).joined(separator: "\n")
+  }
+}

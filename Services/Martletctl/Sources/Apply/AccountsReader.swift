@@ -1,0 +1,130 @@
+import Models
+import ServiceRuntime
+import Store
+import Yams
+
+/// Walks through the YAML of an accounts file and collects every mistake on the way.
+struct AccountsReader {
+  private(set) var problems: [AccountsFileError.Problem] = []
+
+  private typealias Place = AccountsFile.Place
+
+  mutating func file(_ root: Node?) -> AccountsFile {
+    var file = AccountsFile()
+    guard let root, root.null == nil else { return file }
+    guard let members = members(root, known: ["users", "appliances"], at: "") else { return file }
+    file.users = entries(members["users"], at: "users").compactMap { user($0, at: $1) }
+    file.appliances = entries(members["appliances"], at: "appliances").compactMap { appliance($0, at: $1) }
+    refuseRepetitions(file.users.map { ($0.user.id, $0.place) }, of: "user")
+    refuseRepetitions(file.appliances.map { ($0.appliance.id.rawValue, $0.place) }, of: "appliance")
+    return file
+  }
+
+  private mutating func user(_ node: Node, at path: String) -> AccountsFile.UserEntry? {
+    guard let members = members(node, known: ["id", "name", "role"], at: path) else { return nil }
+    let id = userID(members["id"], at: path + ".id", of: node)
+    let name = optionalText(members["name"], at: path + ".name", default: id ?? "", wants: "a name")
+    let role = word(members["role"], at: path + ".role", default: UserRole.viewer)
+    guard let id, let name, let role else { return nil }
+    return .init(user: User(id: id, name: name, role: role), place: Self.place(node, path))
+  }
+
+  private mutating func appliance(_ node: Node, at path: String) -> AccountsFile.ApplianceEntry? {
+    guard let members = members(node, known: ["id", "name", "dialect", "owner", "shared_with"], at: path) else { return nil }
+    let id = applianceID(members["id"], at: path + ".id", of: node)
+    let name = optionalText(members["name"], at: path + ".name", default: id?.rawValue ?? "", wants: "a name")
+    let owner = userID(members["owner"], at: path + ".owner", of: node)
+    let dialect = word(members["dialect"], at: path + ".dialect", default: Dialect.epicura)
+    let shares = entries(members["shared_with"], at: path + ".shared_with").compactMap { userID($0, at: $1, of: node) }
+    if let owner, let list = members["shared_with"], shares.contains(owner) {
+      complain("is shared with its own owner “\(owner)”: leave that out", list, path + ".shared_with")
+    }
+    guard let id, let name, let owner, let dialect else { return nil }
+    let appliance = Appliance(id: id, ownerID: owner, dialect: dialect, name: name, sharedWith: Set(shares))
+    return .init(appliance: appliance, place: Self.place(node, path))
+  }
+
+  /// 1 to 128 bytes of a token's `sub`, without control characters.
+  private mutating func userID(_ node: Node?, at path: String, of entry: Node) -> String? {
+    guard let text = text(node, at: path, of: entry, wants: "a user's id") else { return nil }
+    guard (1...128).contains(text.utf8.count), text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
+      return complain("a user's id has 1 to 128 bytes and no control characters", node ?? entry, path)
+    }
+    return text
+  }
+
+  private mutating func applianceID(_ node: Node?, at path: String, of entry: Node) -> ApplianceID? {
+    guard let text = text(node, at: path, of: entry, wants: "an appliance's id") else { return nil }
+    do { return try ApplianceID(text) } catch {
+      return complain("\(error)", node ?? entry, path)
+    }
+  }
+
+  private mutating func word<Word: RawRepresentable<String> & CaseIterable>(_ node: Node?, at path: String, default word: Word) -> Word? {
+    let words = Word.allCases.map(\.rawValue).joined(separator: ", ")
+    guard let text = optionalText(node, at: path, default: word.rawValue, wants: "one of \(words)") else { return nil }
+    return Word(rawValue: text) ?? complain("“\(text.prefix(80))” is not known: one of \(words) is wanted", node, path)
+  }
+
+  private mutating func optionalText(_ node: Node?, at path: String, default text: String, wants: String) -> String? {
+    guard let node else { return text }
+    return self.text(node, at: path, of: node, wants: wants)
+  }
+
+  /// A scalar that is a text or a number, as its text.
+  private mutating func text(_ node: Node?, at path: String, of entry: Node, wants: String) -> String? {
+    guard let node, node.null == nil else { return complain("is missing: \(wants)", node ?? entry, path) }
+    guard case .scalar(let scalar) = node else { return complain("is not a text: \(wants) is wanted", node, path) }
+    return scalar.string
+  }
+
+  private mutating func members(_ node: Node, known: Set<String>, at path: String) -> [String: Node]? {
+    guard case .mapping(let mapping) = node else {
+      return complain("is not a mapping with \(known.sorted().joined(separator: ", "))", node, path)
+    }
+    var members: [String: Node] = [:]
+    for (key, value) in mapping {
+      guard let name = key.string, known.contains(name) else {
+        let name = key.string ?? "?"
+        let hint = NearestName.find(name, in: known).map { "did you mean \($0)?" } ?? "known are \(known.sorted().joined(separator: ", "))"
+        complain("“\(name.prefix(80))” is not known: \(hint)", key, path)
+        continue
+      }
+      members[name] = value
+    }
+    return members
+  }
+
+  private mutating func entries(_ node: Node?, at path: String) -> [(Node, String)] {
+    guard let node, node.null == nil else { return [] }
+    guard case .sequence(let sequence) = node else {
+      complain("is not a list", node, path)
+      return []
+    }
+    return sequence.enumerated().map { ($1, "\(path)[\($0)]") }
+  }
+
+  private mutating func refuseRepetitions(_ entries: [(id: String, place: AccountsFile.Place)], of kind: String) {
+    var first: [String: AccountsFile.Place] = [:]
+    for (id, place) in entries {
+      if let earlier = first[id] {
+        problems.append(.init(place: place, text: "the \(kind) “\(id)” stands already in \(earlier.path)"))
+      } else {
+        first[id] = place
+      }
+    }
+  }
+
+  private static func place(_ node: Node, _ path: String) -> AccountsFile.Place { .init(path: path, line: node.mark?.line) }
+
+  /// Notes a mistake, and answers nothing for whatever was to be read.
+  @discardableResult
+  private mutating func complain<Value>(_ text: String, _ node: Node?, _ path: String) -> Value? {
+    problems.append(.init(place: .init(path: path, line: node?.mark?.line), text: text))
+    return nil
+  }
+
+  private mutating func complain(_ text: String, _ node: Node, _ path: String) {
+    problems.append(.init(place: Self.place(node, path), text: text))
+  }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import Foundation
+import Models
+import RedisClient
+import ServiceRuntime
+import Store
+
+struct Apply: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Makes users, appliances, owners and shares as a YAML file says.",
+    discussion: """
+      All of it or nothing; what changed is shown, and applied again it changes nothing. Users and appliances that the file \
+      does not mention stay as they are.
+
+        users:
+          - id: demo              # the `sub` of the user's tokens
+            name: Demo            # the id when left out
+            role: viewer          # viewer (when left out), operator or admin
+        appliances:
+          - id: EPIC-001
+            owner: demo
+            name: Kitchen         # the id when left out
+            dialect: epicura      # epicura when left out
+            shared_with: [guest]  # all who may see it besides its owner
+      """)
+
+  @Argument(help: "The file, or - for standard input.")
+  var path: String
+
+  @Flag(help: "Show what would change, and change nothing.")
+  var dryRun = false
+
+  @OptionGroup(title: "Servers") var postgres: PostgresOptions
+  @OptionGroup(title: "Servers") var redis: RedisOptions
+  @OptionGroup(title: "Servers") var file: ConfigFileOption
+
+  func run() async throws {
+    try await reporting {
+      let wanted = try readFile()
+      let values = try ConfigurationValues(postgres, redis, file)
+      try await Connections.withAccounts(values) { store in
+        let present = try await store.accounts()
+        try report { () throws(AccountsFileError) in try wanted.requireUsers(among: Set(present.users.keys)) }
+        if dryRun {
+          show(try await store.apply(wanted.accounts(), dryRun: true))
+        } else {
+          // The announcement's way is known to be open before anything is changed.
+          try await Connections.withRedis(values) { redis in
+            show(try await store.apply(wanted.accounts()))
+            try await announce(redis)
+          }
+        }
+      }
+    }
+  }
+
+  private func readFile() throws -> AccountsFile {
+    let bytes: [UInt8]
+    do {
+      bytes = try BoundedFile.read(path == "-" ? "/dev/stdin" : path, bytesMax: AccountsFile.bytesMax)
+    } catch {
+      throw CommandError("The file \(path) \(error.reason).")
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else { throw CommandError("The file \(path) is not UTF-8 text.") }
+    return try report { () throws(AccountsFileError) in try AccountsFile(parsing: text) }
+  }
+
+  /// Tells every mistake in the file on a line of its own.
+  private func report<Value>(_ body: () throws(AccountsFileError) -> Value) throws -> Value {
+    do {
+      return try body()
+    } catch {
+      for line in error.description.split(separator: "\n") { Console.complain("martletctl: \(path): \(line)") }
+      Console.complain("martletctl: nothing was changed")
+      throw CommandStatus.badData
+    }
+  }
+
+  private func show(_ changes: [AccountChange]) {
+    for change in changes { Console.say(change.description) }
+    let count = changes.count == 1 ? "1 change" : "\(changes.count) changes"
+    Console.say(changes.isEmpty ? "nothing to change" : dryRun ? "\(count) to make" : "\(count) made")
+  }
+
+  /// Services forget what they know of users and appliances, and ask anew. Said also when nothing changed, so that applying again
+  /// makes up for an announcement that was lost.
+  private func announce(_ redis: RedisClient) async throws {
+    do {
+      _ = try await redis.send(RedisCommand("PUBLISH", Bus.changes, "{\"changed\":\"accounts\"}"))
+    } catch {
+      throw CommandError("The changes are made but not announced, so that services may see them late; apply again. \(error)")
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import Metrics
+import Store
+
+/// What the persister counts. Labels come from code alone.
+struct PersisterMetrics: Sendable {
+  private let events = Counter(label: "martlet_persister_events_total")
+  private let readings = Counter(label: "martlet_persister_readings_total")
+  private let received = Counter(label: "martlet_persister_dead_letters_total", dimensions: [("reason", "received")])
+  private let refused = Counter(label: "martlet_persister_dead_letters_total", dimensions: [("reason", "refused")])
+  private let known = Counter(label: "martlet_persister_known_records_total")
+  private let startOvers = Dictionary(
+    uniqueKeysWithValues: PageDecision.Reason.allCases.map { reason in
+      (reason, Counter(label: "martlet_persister_log_resets_total", dimensions: [("reason", reason.rawValue)]))
+    })
+  private let readFailures = Counter(label: "martlet_persister_read_failures_total")
+  private let sessionFailures = Counter(label: "martlet_persister_session_failures_total")
+  private let batchRecords = Recorder(label: "martlet_persister_batch_records")
+  private let commitTime = Timer(label: "martlet_persister_commit_seconds")
+
+  /// `# HELP` for each.
+  static let descriptions = [
+    "martlet_persister_events_total": "Events stored",
+    "martlet_persister_readings_total": "Readings stored",
+    "martlet_persister_dead_letters_total": "Dead letters stored: received as such, or refused by PostgreSQL",
+    "martlet_persister_known_records_total": "Records of a log read anew that were stored already",
+    "martlet_persister_log_resets_total": "How often the log was found lost or rolled back and was read anew",
+    "martlet_persister_read_failures_total": "Reads that the log did not answer",
+    "martlet_persister_session_failures_total": "Sessions with PostgreSQL that failed or could not be made",
+    "martlet_persister_batch_records": "Records in one transaction",
+    "martlet_persister_commit_seconds": "Time that PostgreSQL took for one transaction",
+    "martlet_persister_lag_seconds": "Age of the oldest record of an owned shard that is not stored; 0 when all are",
+    "martlet_persister_shards_owned": "Shards that this replica consumes",
+    "martlet_persister_sessions": "Sessions with PostgreSQL that consume",
+  ]
+
+  func committed(_ batch: RecordRows, in time: Duration) {
+    events.increment(by: batch.rows.eventCount)
+    readings.increment(by: batch.rows.readingCount)
+    refused.increment(by: batch.refusedCount)
+    received.increment(by: batch.rows.deadLetterCount - batch.refusedCount)
+    known.increment(by: batch.knownCount)
+    batchRecords.record(batch.rows.eventCount + batch.rows.deadLetterCount)
+    commitTime.recordNanoseconds(Int64(time / .nanoseconds(1)))
+  }
+
+  func startedOver(_ reason: PageDecision.Reason) { startOvers[reason]?.increment() }
+  func readFailed() { readFailures.increment() }
+  func sessionFailed() { sessionFailures.increment() }
+}

@@ -1,0 +1,187 @@
+import Access
+import Models
+import Testing
+import WebSocketTransport
+
+@testable import Gateway
+
+@Suite struct EpicuraSessionStateMachineTests {
+  typealias Machine = EpicuraSessionStateMachine
+  private static let appliance = Samples.appliance
+
+  private func machine(_ limits: Machine.Limits = Machine.Limits()) -> Machine { Machine(limits: limits, now: Samples.time) }
+
+  private func open(_ limits: Machine.Limits = Machine.Limits()) -> Machine {
+    var machine = machine(limits)
+    #expect(machine.handle(.admission(.admitted(userID: "ann")), now: Samples.time) == [.send(.connected(userID: "ann"))])
+    return machine
+  }
+
+  private func frame(_ text: String) -> Machine.Input { .frame(Array(text.utf8)) }
+  private func subscribe(_ appliance: ApplianceID = appliance) -> Machine.Input {
+    frame(#"{"type":"subscribe","appliance_id":"\#(appliance)"}"#)
+  }
+
+  private func errorCode(_ actions: [Machine.Action]) -> EpicuraRejection.Code? {
+    for case .send(.error(let rejection, _)) in actions { return rejection.code }
+    return nil
+  }
+
+  private func established() -> Machine {
+    var machine = open()
+    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .allowed), .live(Self.appliance), .state(Self.appliance, attempt: 1, [])]
+    {
+      _ = machine.handle(input, now: Samples.time)
+    }
+    return machine
+  }
+
+  @Test func `A subscription asks, joins, reads, and then tells the state before the live events`() {
+    var machine = open()
+    #expect(machine.handle(subscribe(), now: Samples.time) == [.askWhetherMayWatch(userID: "ann", Self.appliance, attempt: 1)])
+    #expect(machine.handle(.watch(Self.appliance, attempt: 1, .allowed), now: Samples.time) == [.join(Self.appliance)])
+    #expect(machine.handle(.live(Self.appliance), now: Samples.time) == [.readState(Self.appliance, attempt: 1)])
+    let status = Samples.status("cooking", 5)
+    let actions = machine.handle(.state(Self.appliance, attempt: 1, [status, Samples.event("cooking:progress", 6)]), now: Samples.time)
+    #expect(
+      actions == [
+        .send(.subscribed(Self.appliance, Samples.time, currentStatus: "cooking")), .sendEvent(status),
+        .release(Self.appliance, statusThrough: status.id),
+      ])
+  }
+
+  @Test func `An appliance that never told a status is offline`() {
+    var machine = open()
+    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .allowed), .live(Self.appliance)] {
+      _ = machine.handle(input, now: Samples.time)
+    }
+    #expect(
+      machine.handle(.state(Self.appliance, attempt: 1, []), now: Samples.time) == [
+        .send(.subscribed(Self.appliance, Samples.time, currentStatus: "offline")), .release(Self.appliance, statusThrough: nil),
+      ])
+  }
+
+  @Test(arguments: AccessError.allCases)
+  func `A bad token closes with the document's text`(error: AccessError) {
+    var machine = machine()
+    #expect(machine.handle(.admission(.refused(error)), now: Samples.time) == [.close(.policyViolation, reason: error.text)])
+    #expect(machine.handle(subscribe(), now: Samples.time) == [])
+  }
+
+  @Test func `A token that cannot be checked now closes so that the client comes back`() {
+    var machine = machine()
+    #expect(
+      machine.handle(.admission(.unavailable), now: Samples.time) == [.close(.tryAgainLater, reason: "The token cannot be checked now")])
+    var waiting = self.machine()
+    #expect(waiting.handle(.tick, now: Samples.time + .seconds(10)) == [])
+    #expect(waiting.handle(.tick, now: Samples.time + .seconds(11)) == [.close(.tryAgainLater, reason: "The token cannot be checked now")])
+  }
+
+  @Test func `What comes before the token was checked is answered behind connected, in order, up to a bound`() {
+    var early = machine()
+    #expect(early.handle(frame(#"{"type":"ping"}"#), now: Samples.time) == [])
+    #expect(early.handle(subscribe(), now: Samples.time) == [])
+    #expect(
+      early.handle(.admission(.admitted(userID: "ann")), now: Samples.time) == [
+        .send(.connected(userID: "ann")), .send(.pong), .askWhetherMayWatch(userID: "ann", Self.appliance, attempt: 1),
+      ])
+    var flooded = machine()
+    for _ in 0..<32 { #expect(flooded.handle(subscribe(), now: Samples.time) == []) }
+    guard case .close(.policyViolation, _)? = flooded.handle(subscribe(), now: Samples.time).first else {
+      Issue.record("not closed")
+      return
+    }
+  }
+
+  @Test func `Foreign and unknown appliances get one answer, and a database that is down another`() {
+    var machine = open()
+    _ = machine.handle(subscribe(), now: Samples.time)
+    #expect(errorCode(machine.handle(.watch(Self.appliance, attempt: 1, .refused), now: Samples.time)) == .applianceNotFound)
+    _ = machine.handle(subscribe(), now: Samples.time)
+    #expect(errorCode(machine.handle(.watch(Self.appliance, attempt: 2, .unavailable), now: Samples.time)) == .temporarilyUnavailable)
+  }
+
+  @Test func `A neighbour that does not answer ends in an error, and its late answer in nothing`() {
+    var machine = open()
+    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .allowed), .live(Self.appliance)] {
+      _ = machine.handle(input, now: Samples.time)
+    }
+    let actions = machine.handle(.tick, now: Samples.time + .seconds(11))
+    #expect(actions.first == .leave(Self.appliance))
+    #expect(errorCode(actions) == .temporarilyUnavailable)
+    #expect(machine.handle(.state(Self.appliance, attempt: 1, []), now: Samples.time) == [])
+  }
+
+  @Test func `A log that cannot be read ends the subscription with an error`() {
+    var machine = open()
+    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .allowed), .live(Self.appliance)] {
+      _ = machine.handle(input, now: Samples.time)
+    }
+    let actions = machine.handle(.state(Self.appliance, attempt: 1, nil), now: Samples.time)
+    #expect(actions.first == .leave(Self.appliance))
+    #expect(errorCode(actions) == .temporarilyUnavailable)
+  }
+
+  @Test func `Subscribing again while the first one is under way is one subscription, and later gives the state anew`() {
+    var machine = open()
+    _ = machine.handle(subscribe(), now: Samples.time)
+    #expect(machine.handle(subscribe(), now: Samples.time) == [])
+    var established = established()
+    #expect(established.handle(subscribe(), now: Samples.time) == [.askWhetherMayWatch(userID: "ann", Self.appliance, attempt: 2)])
+    #expect(established.handle(.watch(Self.appliance, attempt: 2, .refused), now: Samples.time).first == .leave(Self.appliance))
+  }
+
+  @Test func `Unsubscribing leaves, is answered, and may be repeated`() {
+    var machine = established()
+    let unsubscribe = frame(#"{"type":"unsubscribe","appliance_id":"EPIC-001"}"#)
+    #expect(
+      machine.handle(unsubscribe, now: Samples.time) == [.leave(Self.appliance), .send(.unsubscribed(Self.appliance, Samples.time))])
+    #expect(machine.handle(unsubscribe, now: Samples.time) == [.send(.unsubscribed(Self.appliance, Samples.time))])
+  }
+
+  @Test func `Subscriptions are bounded`() {
+    var machine = open(Machine.Limits(subscriptionsMax: 1))
+    _ = machine.handle(subscribe(), now: Samples.time)
+    #expect(errorCode(machine.handle(subscribe(Samples.other), now: Samples.time)) == .tooManySubscriptions)
+  }
+
+  @Test func `Commands are refused honestly, and are no mistake`() {
+    var machine = open()
+    for _ in 0..<30 {
+      let actions = machine.handle(frame(#"{"type":"cooking:stop","appliance_id":"EPIC-001"}"#), now: Samples.time)
+      #expect(errorCode(actions) == .commandsUnavailable)
+    }
+  }
+
+  @Test func `The 21st mistake within ten seconds closes, later ones are forgiven`() {
+    var machine = open()
+    for count in 0..<20 {
+      #expect(errorCode(machine.handle(frame("nonsense"), now: Samples.time + .milliseconds(count * 500))) == .malformedMessage)
+    }
+    #expect(errorCode(machine.handle(frame(#"{"type":"dance"}"#), now: Samples.time + .seconds(10))) == .unknownType)
+    #expect(
+      machine.handle(frame("{}"), now: Samples.time + .seconds(10)) == [.close(.policyViolation, reason: "Too many errors")])
+  }
+
+  @Test func `A change of access is checked: what is lost is left, and a deleted user is closed`() {
+    var machine = established()
+    #expect(machine.handle(.accessChanged, now: Samples.time) == [.recheck(userID: "ann", [Self.appliance])])
+    #expect(machine.handle(.accessChanged, now: Samples.time) == [])
+    let actions = machine.handle(.rechecked(.init(userExists: true, lost: [Self.appliance])), now: Samples.time)
+    #expect(actions.first == .leave(Self.appliance))
+    #expect(errorCode(actions) == .applianceNotFound)
+    // The change that came during the check is checked too.
+    #expect(machine.handle(.tick, now: Samples.time) == [.recheck(userID: "ann", [])])
+    #expect(
+      machine.handle(.rechecked(.init(userExists: false, lost: [])), now: Samples.time) == [
+        .close(.policyViolation, reason: AccessError.userNotFound.text)
+      ])
+  }
+
+  @Test func `A change that cannot be checked now is checked later`() {
+    var machine = established()
+    _ = machine.handle(.accessChanged, now: Samples.time)
+    #expect(machine.handle(.rechecked(nil), now: Samples.time) == [])
+    #expect(machine.handle(.tick, now: Samples.time) == [.recheck(userID: "ann", [Self.appliance])])
+  }
+}

@@ -1,0 +1,113 @@
+import Access
+import EventLog
+import Foundation
+import Logging
+import Models
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import Synchronization
+import WebSocketTestClient
+import WebSocketTransport
+
+@testable import Gateway
+
+/// Who exists and who may see what, as the test says.
+final class TestDirectory: AccessDirectory {
+  struct Down: Error {}
+  struct State {
+    var users: Set<String> = ["ann", "bob"]
+    var rights: [String: Set<ApplianceID>] = ["ann": [Samples.appliance, Samples.other]]
+    var isDown = false
+  }
+
+  let state = Mutex(State())
+
+  func userExists(_ userID: String) async throws -> Bool {
+    try state.withLock { state in
+      if state.isDown { throw Down() }
+      return state.users.contains(userID)
+    }
+  }
+
+  func mayWatch(userID: String, appliance: ApplianceID) async throws -> Bool {
+    try state.withLock { state in
+      if state.isDown { throw Down() }
+      return state.rights[userID]?.contains(appliance) == true
+    }
+  }
+}
+
+/// A gateway on real sockets, with the log in memory.
+struct TestGateway {
+  let port: Int
+  let log: MemoryEventLog
+  let directory: TestDirectory
+  let gateway: Gateway
+  private let issuer: TokenIssuer
+
+  func token(_ userID: String = "ann", lifetime: Duration = .seconds(900)) async throws -> String {
+    try await issuer.issue(userID: userID, now: .now(), lifetime: lifetime)
+  }
+
+  /// Connects with a good token, takes `connected`, and subscribes.
+  func subscribed<Result>(
+    to appliance: ApplianceID = Samples.appliance, status: String = "offline", _ body: (RawClient) async throws -> Result
+  ) async throws -> Result {
+    try await RawClient.open(port: port, "/ws?token=\(token())") { client in
+      guard try await client.read().text == #"{"type":"connected","user_id":"ann"}"# else {
+        throw RawClient.Unexpected(what: "no connected")
+      }
+      try await client.send(.text(#"{"type":"subscribe","appliance_id":"\#(appliance)"}"#))
+      let answer = try JSONObject(parsing: try await client.read().payload)
+      guard answer.string("type") == "subscribed", answer.object("data")?.string("current_status") == status else {
+        throw RawClient.Unexpected(what: String(decoding: answer.bytes, as: UTF8.self))
+      }
+      return try await body(client)
+    }
+  }
+
+  /// Appends events as ingest does and answers what goes to the clients.
+  @discardableResult
+  func append(_ events: Event...) async throws -> [[UInt8]] {
+    let outcomes = try await log.append(events.map { LogEntry(.event($0), order: .now()) })
+    return zip(events, outcomes).map { event, outcome in
+      var stored = event
+      if case .appended(let id, _) = outcome { stored.id = id }
+      return stored.encoded()
+    }
+  }
+
+  static func run<Result: Sendable>(
+    loopCount: Int = 1, queueBytesMax: Int = 256 * 1024, _ body: (TestGateway) async throws -> Result
+  ) async throws -> Result {
+    let (log, directory) = (MemoryEventLog(), TestDirectory())
+    guard let secret = TokenSecret("a secret of thirty-two bytes, at least") else { throw RawClient.Unexpected(what: "no secret") }
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let (ports, sink) = AsyncStream.makeStream(of: Int.self)
+    let server = WebSocketServerConfiguration(
+      host: "127.0.0.1", port: 0, closeTimeout: .milliseconds(200), drainPeriod: .zero, sweepInterval: .milliseconds(20))
+    let gateway = try await Gateway(
+      Gateway.Settings(server: server, queueBytesMax: queueBytesMax, replica: "test"),
+      ports: Gateway.Ports(
+        verifier: await TokenVerifier(secret: secret), access: CachedAccess(directory), log: log,
+        liveFeed: { MemoryLiveFeed(of: log, eventLoop: $0, receiver: $1) }),
+      eventLoopGroup: group, logger: logger, listening: { sink.yield($0) })
+    let services = ServiceGroup(services: gateway.services, logger: logger)
+    let result = try await withThrowingTaskGroup { tasks in
+      tasks.addTask {
+        defer { sink.finish() }
+        try await services.run()
+      }
+      guard let port = await ports.first(where: { _ in true }) else { throw RawClient.Unexpected(what: "no port") }
+      let issuer = await TokenIssuer(secret: secret)
+      let result = try await body(TestGateway(port: port, log: log, directory: directory, gateway: gateway, issuer: issuer))
+      await services.triggerGracefulShutdown()
+      try await tasks.waitForAll()
+      return result
+    }
+    try await group.shutdownGracefully()
+    return result
+  }
+}

@@ -1,0 +1,110 @@
+import Access
+import Foundation
+import LocalStack
+import Models
+import ServiceRuntime
+import Subprocess
+import Testing
+
+@testable import Martletctl
+
+@Suite(.timeLimit(.minutes(2))) struct `Commands for accounts` {
+  private static let accounts = """
+    users: [{id: demo, role: operator}, {id: guest}]
+    appliances:
+      - id: EPIC-001
+        owner: demo
+        shared_with: [guest]
+    """
+
+  @Test func `migrate applies each migration once and says so`() async throws {
+    try await CommandFixture.run([.postgres]) { fixture in
+      let pending = try await fixture.martletctl("migrate", "--dry-run")
+      #expect(pending.output.hasPrefix("pending 0001_"))
+      let applied = try await fixture.martletctl("migrate")
+      #expect(applied.status == .exited(0))
+      #expect(applied.output == pending.output.replacing("pending", with: "applied"))
+      #expect(try await fixture.martletctl("migrate").output == "the schema is up to date\n")
+    }
+  }
+
+  @Test func `apply makes what the file says, shows it, and finds nothing to do the second time`() async throws {
+    try await CommandFixture.run([.postgres, .redis]) { fixture in
+      _ = try await fixture.martletctl("migrate")
+      let planned = try await fixture.martletctl("apply", "-", "--dry-run", input: Self.accounts)
+      #expect(planned.status == .exited(0), "\(planned)")
+      #expect(planned.output.contains("+ user demo"))
+      #expect(planned.output.hasSuffix("4 changes to make\n"))
+      let made = try await fixture.martletctl("apply", "-", input: Self.accounts)
+      #expect(made.output == planned.output.replacing("to make", with: "made"))
+      #expect(try await fixture.martletctl("apply", "-", input: Self.accounts).output == "nothing to change\n")
+    }
+  }
+
+  @Test func `a wrong file is told by line, and nothing of it is done`() async throws {
+    try await CommandFixture.run([.postgres, .redis]) { fixture in
+      _ = try await fixture.martletctl("migrate")
+      let wrong = Self.accounts + "\n  - id: EPIC-002\n    owner: nobody\n"
+      let ended = try await fixture.martletctl("apply", "-", input: wrong)
+      #expect(ended.status == .exited(65))
+      #expect(
+        ended.errors == """
+          martletctl: -: line 6: appliances[1].owner: there is no user “nobody”: add it under users
+          martletctl: nothing was changed
+
+          """)
+      #expect(try await fixture.martletctl("apply", "-", input: "users: 7").status == .exited(65))
+      #expect(try await fixture.martletctl("apply", "-", "--dry-run", input: Self.accounts).output.hasSuffix("4 changes to make\n"))
+    }
+  }
+
+  @Test func `with Redis away, nothing is changed`() async throws {
+    try await CommandFixture.run([.postgres, .redis]) { fixture in
+      _ = try await fixture.martletctl("migrate")
+      try await fixture.stack.kill("redis")
+      let ended = try await fixture.martletctl("apply", "-", input: Self.accounts)
+      #expect(ended.status == .exited(1))
+      #expect(ended.output == "")
+      #expect(try await fixture.martletctl("apply", "-", "--dry-run", input: Self.accounts).output.hasSuffix("4 changes to make\n"))
+    }
+  }
+
+  @Test func `token makes tokens that our verifier takes, for users there are`() async throws {
+    try await CommandFixture.run([.postgres, .redis]) { fixture in
+      _ = try await fixture.martletctl("migrate")
+      _ = try await fixture.martletctl("apply", "-", input: Self.accounts)
+      let ended = try await fixture.martletctl("token", "demo", "--lifetime", "2h")
+      #expect(ended.status == .exited(0), "\(ended)")
+      let verifier = await TokenVerifier(secret: try #require(TokenSecret(CommandFixture.secret)))
+      let token = ended.output.trimmingCharacters(in: .newlines)
+      let principal = try await verifier.verify(token, now: .now() + .seconds(7000))
+      #expect(principal.userID == "demo")
+      await #expect(throws: AccessError.invalidOrExpiredToken) { try await verifier.verify(token, now: .now() + .seconds(7300)) }
+      let nobody = try await fixture.martletctl("token", "nobody")
+      #expect(nobody.status == .exited(1))
+      #expect(nobody.output == "")
+      #expect(
+        nobody.errors == "martletctl: There is no user “nobody”: add the user with `martletctl apply`, or say --unchecked.\n")
+    }
+  }
+
+  @Test func `wrong settings and command lines are told with a status of their own`() async throws {
+    try await CommandFixture.run([]) { fixture in
+      #expect(try await fixture.martletctl("token", "nobody", "--unchecked").status == .exited(0))
+      let short = try await fixture.martletctl("token", "demo", "--unchecked", environment: ["MARTLET_JWT_SECRET": "hush"])
+      #expect(short.status == .exited(78))
+      #expect(short.errors == "martletctl: MARTLET_JWT_SECRET cannot be used, but wants at least 32 bytes.\n")
+      #expect(try await fixture.martletctl("token", "demo", "--lifetime", "soon").status == .exited(64))
+      #expect(try await fixture.martletctl("tail", "EPIC 001").status == .exited(64))
+      let missing = try await fixture.martletctl("apply", "/nowhere.yaml")
+      #expect(missing.status == .exited(1))
+      #expect(missing.errors == "martletctl: The file /nowhere.yaml cannot be read: No such file or directory.\n")
+      let away = try await fixture.martletctl("tail", "EPIC-001", "--redis-url", "redis://127.0.0.1:1")
+      #expect(away.status == .exited(1))
+      #expect(away.errors.hasPrefix("martletctl: ") && away.errors.contains("127.0.0.1:1"), "\(away.errors)")
+      let help = try await fixture.martletctl("--help")
+      #expect(help.status == .exited(0))
+      for variable in Connections.variables { #expect(help.output.contains(variable.name)) }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import Models
+import Store
+import Testing
+
+@testable import Martletctl
+
+@Suite struct `An accounts file` {
+  private func problems(_ text: String) -> [String] {
+    do {
+      _ = try AccountsFile(parsing: text)
+      return []
+    } catch {
+      return error.problems.map(\.description)
+    }
+  }
+
+  @Test func `users, appliances, owners and shares are read`() throws {
+    let file = try AccountsFile(
+      parsing: """
+        users:
+          - id: demo
+          - id: 42
+        appliances:
+          - id: EPIC-001
+            dialect: epicura
+            owner: demo
+            shared_with: [42, 42]
+          - {id: EPIC-002, owner: "42"}
+        """)
+    #expect(file.users.map(\.user.id) == ["demo", "42"])
+    #expect(file.appliances.map(\.appliance.id.rawValue) == ["EPIC-001", "EPIC-002"])
+    #expect(file.appliances.map(\.appliance.ownerID) == ["demo", "42"])
+    #expect(file.appliances.map(\.appliance.sharedWith) == [["42"], []])
+    #expect(file.appliances[1].place == .init(path: "appliances[1]", line: 9))
+  }
+
+  @Test(arguments: ["", "---\n", "users:\nappliances: []\n", "# nothing\n"])
+  func `an empty file declares nothing`(_ text: String) throws {
+    let file = try AccountsFile(parsing: text)
+    #expect(file.users.isEmpty && file.appliances.isEmpty)
+  }
+
+  @Test func `every mistake is told, with its path and its line`() {
+    let found = problems(
+      """
+      users:
+        - id: demo
+        - nmae: guest
+        - id: demo
+      appliances:
+        - id: EPIC 001
+          owner: demo
+        - id: EPIC-002
+          onwer: demo
+        - id: EPIC-003
+          owner: demo
+          dialect: toaster
+          shared_with: [demo]
+        - id: EPIC-004
+          owner: [demo]
+          shared_with: guest
+      aplliances: []
+      """)
+    #expect(
+      found == [
+        "line 17: “aplliances” is not known: did you mean appliances?",
+        "line 3: users[1]: “nmae” is not known: did you mean name?",
+        "line 3: users[1].id: is missing: a user's id",
+        "line 6: appliances[0].id: 'EPIC 001' is no appliance id: "
+          + "1 to 64 characters of A-Z a-z 0-9 . _ - are wanted",
+        "line 9: appliances[1]: “onwer” is not known: did you mean owner?",
+        "line 8: appliances[1].owner: is missing: a user's id",
+        "line 12: appliances[2].dialect: “toaster” is not known: one of epicura, webmacs, signaling, reefnet, oht50, generic is wanted",
+        "line 13: appliances[2].shared_with: is shared with its own owner “demo”: leave that out",
+        "line 15: appliances[3].owner: is not a text: a user's id is wanted",
+        "line 16: appliances[3].shared_with: is not a list",
+        "line 4: users[2]: the user “demo” stands already in users[0]",
+      ])
+  }
+
+  @Test(arguments: [
+    ("users: [", 1), ("users:\n\t- id: a", 2), ("a: b: c", 1), ("users:\n  - id: a\n    id: b", 3), ("*nothing", 1),
+  ])
+  func `what is not YAML is told with its line`(_ text: String, _ line: Int) {
+    let found = problems(text)
+    #expect(found.count == 1)
+    #expect(found.first?.hasPrefix("line ") == true, "\(found)")
+  }
+
+  @Test(arguments: ["[]", "demo", "users: demo", "users: {id: demo}", "users: [[id]]", "users: [{id: \"a\\u0000b\"}]", "appliances: [1]"])
+  func `what has the wrong shape is refused`(_ text: String) {
+    #expect(!problems(text).isEmpty)
+  }
+
+  @Test func `a thousand mistakes are counted, not all told`() {
+    let text = "users:\n" + String(repeating: "  - nobody\n", count: 1000)
+    let error = AccountsFileError(problems: (0..<1000).map { .init(place: .init(path: "users[\($0)]", line: nil), text: "is wrong") })
+    #expect(problems(text).count == 1000)
+    #expect(error.description.split(separator: "\n").count == 21)
+    #expect(error.description.hasSuffix("\nand 980 more"))
+  }
+}
