@@ -17,7 +17,9 @@ import Testing
     "EventLog": ["Models", "RedisClient", "Digests"],
     "Store": ["Models", "PostgresClient", "Digests"],
     "Access": ["Models", "Store", "Digests"],
-    "Gateway": ["Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime", "Backoff"],
+    "Gateway": [
+      "Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime", "Backoff",
+    ],
     "Ingest": ["Models", "EventLog", "RedisClient", "MQTTClient", "Digests", "ServiceRuntime", "Backoff"],
     "Persister": ["Models", "EventLog", "Store", "RedisClient", "PostgresClient", "ServiceRuntime", "Backoff"],
     "Martletctl": ["Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "MQTTClient", "ServiceRuntime"],
