@@ -35,6 +35,7 @@ let package = Package(
   products: [
     .executable(name: "gateway", targets: ["GatewayMain"]),
     .executable(name: "ingest", targets: ["IngestMain"]),
+    .executable(name: "persister", targets: ["PersisterMain"]),
     .executable(name: "martletctl", targets: ["MartletctlMain"]),
     .executable(name: "localstack", targets: ["LocalStackMain"]),
   ],
@@ -109,10 +110,26 @@ let package = Package(
       .target(name: "WebSocketTestClient", dependencies: nio, path: "Tests/WebSocketTestClient"),
       tests(
         of: "Gateway",
-        nio + ["Access", "EventLog", "Models", "ServiceRuntime", "WebSocketTransport", "WebSocketTestClient", lifecycle, logging]),
+        nio + [
+          "Access", "EventLog", "LocalStack", "Models", "RedisClient", "ServiceRuntime", "WebSocketTransport", "WebSocketTestClient",
+          lifecycle, logging,
+        ]),
     ]
     + [
-      tests(of: "Ingest", ["EventLog", "LocalStack", "Models", "MQTTClient", "ServiceRuntime", nio[1], lifecycle, logging])
+      tests(of: "Ingest", ["EventLog", "LocalStack", "Models", "MQTTClient", "RedisClient", "ServiceRuntime", nio[1], lifecycle, logging])
+    ]
+    + service(
+      "Persister",
+      [
+        "Backoff", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", nio[0], lifecycle, logging, metrics,
+      ])
+    + [
+      tests(
+        of: "Persister",
+        [
+          "EventLog", "LocalStack", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", nio[1], lifecycle, logging,
+          subprocess,
+        ])
     ]
     + service(
       "Martletctl",

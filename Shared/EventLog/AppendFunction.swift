@@ -7,28 +7,31 @@ enum AppendFunction {
 
   /// `FCALL martlet_append_v1 <n> KEYS… ARGV…`
   ///
-  /// KEYS: events, seen, seen-before, epoch of the shard; then state and history of each appliance in this call.
-  /// ARGV: epoch's random part, window, history length, history lifetime in ms, types per appliance, number of appliances, their channels; then per entry
-  /// six: flags (`d` discrete, `t` telemetry, `x` dead letter; followed by `?` if it may be a duplicate), the appliance's index (dead letter: the reason),
+  /// KEYS: events and epoch of the shard, seen and seen-before of this writer, the same of everyone; then state and history of each appliance in this call.
+  /// ARGV: epoch's random part, window, window's lifetime in ms, history length, history's lifetime in ms, types per appliance, number of appliances, their channels; then per entry
+  /// six: flags (`d` discrete, `t` telemetry, `x` dead letter; followed by `w` for the writer's window or `e` for everyone's, and by `?` if it may be a duplicate), the appliance's index (dead letter: the reason),
   /// the type (topic), the order in µs (receipt), the fingerprint or nothing, the event's JSON (payload).
   /// Answers one string per entry: nothing for a duplicate, else the id, with ` late` behind it for a late event.
   static let source = """
     #!lua name=\(library)
 
     local function append(keys, args)
-      local events, seen, before, epoch = keys[1], keys[2], keys[3], keys[4]
-      local window, historyMax, historyMs, typesMax = tonumber(args[2]), args[3], args[4], tonumber(args[5])
-      local appliances = tonumber(args[6])
+      local events, epoch = keys[1], keys[2]
+      local windows = {
+        w = { seen = keys[3], before = keys[4], fresh = {}, added = {} },
+        e = { seen = keys[5], before = keys[6], fresh = {}, added = {} },
+      }
+      local windowMax, windowMs, historyMax, historyMs = tonumber(args[2]), args[3], args[4], args[5]
+      local typesMax, appliances = tonumber(args[6]), tonumber(args[7])
       if redis.call('EXISTS', epoch) == 0 then
         local now = redis.call('TIME')
         redis.call('SET', epoch, string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)) .. ':' .. args[1])
       end
-      if redis.call('SCARD', seen) >= window then redis.call('RENAME', seen, before) end
+      local outcomes, newest, touched = {}, {}, {}
 
-      local outcomes, fresh, newest, touched, fingerprints = {}, {}, {}, {}, {}
-
-      local function isDuplicate(fingerprint)
-        return fresh[fingerprint] or redis.call('SISMEMBER', seen, fingerprint) == 1 or redis.call('SISMEMBER', before, fingerprint) == 1
+      local function isDuplicate(window, fingerprint)
+        return window.fresh[fingerprint] or redis.call('SISMEMBER', window.seen, fingerprint) == 1
+          or redis.call('SISMEMBER', window.before, fingerprint) == 1
       end
 
       -- Whether the event is older than the newest of its type; if not, it is the newest from now on.
@@ -37,8 +40,8 @@ enum AppendFunction {
         if not state then state = {}; newest[index] = state end
         local known = state[type]
         if not known then
-          local stored = redis.call('HGET', keys[3 + 2 * index], 'o:' .. type)
-          if not stored and redis.call('HLEN', keys[3 + 2 * index]) >= 2 * typesMax then return false end
+          local stored = redis.call('HGET', keys[5 + 2 * index], 'o:' .. type)
+          if not stored and redis.call('HLEN', keys[5 + 2 * index]) >= 2 * typesMax then return false end
           known = { order = tonumber(stored or '-1') }
           state[type] = known
         end
@@ -49,7 +52,7 @@ enum AppendFunction {
       end
 
       local function keepDiscrete(index, id, body)
-        local history = keys[4 + 2 * index]
+        local history = keys[6 + 2 * index]
         local kept = redis.pcall('XADD', history, 'MAXLEN', '=', historyMax, id, 'e', body)
         if type(kept) == 'table' and kept.err then
           -- It holds ids from a life of the log that is over.
@@ -67,18 +70,19 @@ enum AppendFunction {
         local known = newest[index][type]
         if known and not late then known.message = message end
         if string.sub(flags, 1, 1) == 'd' then keepDiscrete(index, id, body) end
-        redis.call('PUBLISH', args[6 + index], message)
+        redis.call('PUBLISH', args[7 + index], message)
         return late and id .. ' late' or id
       end
 
-      for at = 7 + appliances, #args, 6 do
+      for at = 8 + appliances, #args, 6 do
         local flags, fingerprint = args[at], args[at + 4]
-        if fingerprint ~= '' and string.sub(flags, 2, 2) == '?' and isDuplicate(fingerprint) then
+        local window = windows[string.sub(flags, 2, 2)]
+        if fingerprint ~= '' and string.sub(flags, 3, 3) == '?' and isDuplicate(window, fingerprint) then
           outcomes[#outcomes + 1] = ''
         else
-          if fingerprint ~= '' and not fresh[fingerprint] then
-            fresh[fingerprint] = true
-            fingerprints[#fingerprints + 1] = fingerprint
+          if fingerprint ~= '' and not window.fresh[fingerprint] then
+            window.fresh[fingerprint] = true
+            window.added[#window.added + 1] = fingerprint
           end
           if string.sub(flags, 1, 1) == 'x' then
             outcomes[#outcomes + 1] =
@@ -99,10 +103,16 @@ enum AppendFunction {
             fields[#fields + 1] = known.message
           end
         end
-        if #fields > 0 then redis.call('HSET', keys[3 + 2 * index], unpack(fields)) end
+        if #fields > 0 then redis.call('HSET', keys[5 + 2 * index], unpack(fields)) end
       end
       for history in pairs(touched) do redis.call('PEXPIRE', history, historyMs) end
-      if #fingerprints > 0 then redis.call('SADD', seen, unpack(fingerprints)) end
+      for _, window in pairs(windows) do
+        if #window.added > 0 then
+          redis.call('SADD', window.seen, unpack(window.added))
+          redis.call('PEXPIRE', window.seen, windowMs)
+          if redis.call('SCARD', window.seen) >= windowMax then redis.call('RENAME', window.seen, window.before) end
+        end
+      end
       return outcomes
     end
 

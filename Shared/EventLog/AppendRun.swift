@@ -34,7 +34,7 @@ struct AppendRun {
   }
 
   /// The call as `AppendFunction` wants it.
-  func command(_ entries: [LogEntry], limits: LogLimits) -> RedisCommand {
+  func command(_ entries: [LogEntry], writer: String, limits: LogLimits) -> RedisCommand {
     var places: [ApplianceID: Int] = [:]
     var appliances: [ApplianceID] = []
     for index in indices {
@@ -42,15 +42,19 @@ struct AppendRun {
       appliances.append(event.applianceID)
       places[event.applianceID] = appliances.count
     }
-    var command = RedisCommand("FCALL", AppendFunction.append, 4 + 2 * appliances.count, reservingBytes: length_bytes + 256 * indices.count)
-    for key in [Bus.events(shard), Bus.seen(shard), Bus.seenBefore(shard), Bus.epoch(shard)] { command.append(key) }
+    var command = RedisCommand("FCALL", AppendFunction.append, 6 + 2 * appliances.count, reservingBytes: length_bytes + 256 * indices.count)
+    for key in [
+      Bus.events(shard), Bus.epoch(shard), Bus.seen(shard, writer: writer), Bus.seenBefore(shard, writer: writer), Bus.seen(shard),
+      Bus.seenBefore(shard),
+    ] { command.append(key) }
     for appliance in appliances {
       command.append(Bus.state(appliance))
       command.append(Bus.history(appliance))
     }
     command.append(String(UInt64.random(in: 0 ... .max), radix: 16))
     for limit in [
-      limits.window, limits.history, Int(limits.historyLifetime / .milliseconds(1)), limits.typesPerAppliance, appliances.count,
+      limits.window, Int(limits.windowLifetime / .milliseconds(1)), limits.history, Int(limits.historyLifetime / .milliseconds(1)),
+      limits.typesPerAppliance, appliances.count,
     ] {
       command.append(limit)
     }
@@ -60,18 +64,18 @@ struct AppendRun {
   }
 
   private static func append(_ entry: LogEntry, _ places: [ApplianceID: Int], to command: inout RedisCommand) {
-    let again = entry.mayBeDuplicate ? "?" : ""
+    let window = (entry.window == .writer ? "w" : "e") + (entry.mayBeDuplicate ? "?" : "")
     switch entry.content {
     case .event(var event):
       event.id = nil
-      command.append((event.isTelemetry ? "t" : "d") + again)
+      command.append((event.isTelemetry ? "t" : "d") + window)
       command.append(places[event.applianceID] ?? 0)
       command.append(event.type.rawValue)
       command.append(entry.order.microseconds)
       command.append(entry.fingerprint ?? [])
       command.append(event.encoded())
     case .deadLetter(let letter):
-      command.append("x" + again)
+      command.append("x" + window)
       command.append(letter.reason)
       command.append(letter.topic)
       command.append(letter.receivedAt.microseconds)

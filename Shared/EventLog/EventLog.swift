@@ -38,18 +38,28 @@ package struct LogEntry: Sendable {
     case deadLetter(DeadLetter)
   }
 
+  /// Whose recent messages a fingerprint is looked for in.
+  package enum Window: Hashable, Sendable {
+    /// This writer's: for redeliveries of its own session. However long it was away, other writers have not pushed its fingerprints out.
+    case writer
+    /// All writers': for message ids of the device's own, which may come through any of them.
+    case everyone
+  }
+
   package var content: Content
   /// 16 bytes by which this message is known again, or nil for one that cannot come twice.
   package var fingerprint: [UInt8]?
   /// Whether to refuse the entry if its fingerprint was seen lately. Where this is false it is only remembered.
   package var mayBeDuplicate: Bool
+  package var window: Window
   /// By which newest is told: the device's time, but never far ahead of ours.
   package var order: Timestamp
 
-  package init(_ content: Content, fingerprint: [UInt8]? = nil, mayBeDuplicate: Bool = false, order: Timestamp) {
+  package init(_ content: Content, fingerprint: [UInt8]? = nil, mayBeDuplicate: Bool = false, window: Window = .writer, order: Timestamp) {
     self.content = content
     self.fingerprint = fingerprint
     self.mayBeDuplicate = mayBeDuplicate
+    self.window = window
     self.order = order
   }
 
@@ -121,6 +131,8 @@ package struct LogUsage: Hashable, Sendable {
 package struct LogLimits: Sendable {
   /// Fingerprints in each half of a shard's window: several times what brokers have in flight.
   package var window = 8192
+  /// How long a window stays that nobody adds to: longer than a writer may be away.
+  package var windowLifetime = Duration.seconds(8 * 86_400)
   /// Discrete events kept for each appliance.
   package var history = 512
   /// How long the history of an appliance stays that has no more discrete events.

@@ -65,6 +65,10 @@ private struct MemoryLogState {
     var records: [LogRecord] = []
     var epoch = ""
     var lastID = EventID.zero
+    var windows: [LogEntry.Window: Window] = [:]
+  }
+
+  struct Window {
     var seen: Set<[UInt8]> = []
     var seenBefore: Set<[UInt8]> = []
   }
@@ -124,10 +128,8 @@ private struct MemoryLogState {
       let shard = entry.shard
       begin(shard)
       if let fingerprint = entry.fingerprint {
-        if entry.mayBeDuplicate, shards[shard].seen.contains(fingerprint) || shards[shard].seenBefore.contains(fingerprint) {
-          return .duplicate
-        }
-        shards[shard].seen.insert(fingerprint)
+        if entry.mayBeDuplicate, hasSeen(fingerprint, shard, entry.window) { return .duplicate }
+        remember(fingerprint, shard, entry.window)
       }
       let id = nextID(shard)
       let isLate = take(entry, id)
@@ -141,10 +143,18 @@ private struct MemoryLogState {
       lives += 1
       shards[shard].epoch = "\(now().microseconds / 1000):\(lives)"
     }
-    if shards[shard].seen.count >= limits.window {
-      shards[shard].seenBefore = shards[shard].seen
-      shards[shard].seen = []
-    }
+  }
+
+  private func hasSeen(_ fingerprint: [UInt8], _ shard: Int, _ window: LogEntry.Window) -> Bool {
+    guard let window = shards[shard].windows[window] else { return false }
+    return window.seen.contains(fingerprint) || window.seenBefore.contains(fingerprint)
+  }
+
+  private mutating func remember(_ fingerprint: [UInt8], _ shard: Int, _ name: LogEntry.Window) {
+    var window = shards[shard].windows[name] ?? Window()
+    window.seen.insert(fingerprint)
+    if window.seen.count >= limits.window { window = Window(seenBefore: window.seen) }
+    shards[shard].windows[name] = window
   }
 
   private mutating func nextID(_ shard: Int) -> EventID {

@@ -17,16 +17,22 @@ package final class RedisEventLog: EventLog, Service {
   private let configuration: RedisConfiguration
   private let eventLoopGroup: any EventLoopGroup
   private let logger: Logger
+  private let writer: String
   private let limits: LogLimits
   private let client: RedisClient
   private let readers = Mutex<[Int: RedisClient]>([:])
   private let newReaders: AsyncStream<RedisClient>
   private let startReader: AsyncStream<RedisClient>.Continuation
 
-  package init(configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger, limits: LogLimits = LogLimits()) {
+  /// `writer` names who appends, across restarts: its redeliveries are known by it.
+  package init(
+    configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger, writer: String = "",
+    limits: LogLimits = LogLimits()
+  ) {
     self.configuration = configuration
     self.eventLoopGroup = eventLoopGroup
     self.logger = logger
+    self.writer = writer
     self.limits = limits
     client = RedisClient(configuration: configuration, eventLoopGroup: eventLoopGroup, logger: logger)
     // One reader a shard at most, so the stream is bounded by that.
@@ -69,7 +75,7 @@ package final class RedisEventLog: EventLog, Service {
   }
 
   private func send(_ runs: [AppendRun], of entries: [LogEntry]) async throws -> [RESPValue] {
-    let commands = runs.map { $0.command(entries, limits: limits) }
+    let commands = runs.map { $0.command(entries, writer: writer, limits: limits) }
     var replies = try await client.pipeline(commands)
     let missing = replies.indices.filter { Self.isFunctionMissing(replies[$0]) }
     if !missing.isEmpty {

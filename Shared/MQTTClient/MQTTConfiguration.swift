@@ -28,7 +28,7 @@ package struct MQTTConfiguration: Sendable {
   /// - Throws: `configuration` with a sentence naming what is wrong with the URL or the client id.
   package init(url: String, password: String? = nil, clientID: String) throws(MQTTError) {
     let (address, passwordInURL) = try MQTTAddress.parse(url)
-    guard (1...128).contains(clientID.utf8.count), clientID.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+    guard Self.isClientID(clientID) else {
       throw MQTTError(.configuration, "The MQTT client id must be 1 to 128 printable ASCII characters without spaces.")
     }
     self.address = address
@@ -36,7 +36,12 @@ package struct MQTTConfiguration: Sendable {
     self.clientID = clientID
   }
 
-  func validated() throws(MQTTError) -> MQTTConfiguration {
+  package static func isClientID(_ text: String) -> Bool {
+    (1...128).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+  }
+
+  /// - Throws: `configuration` for settings that do not go together.
+  package func validate() throws(MQTTError) {
     guard (5...65_535).contains(keepAlive.components.seconds) else {
       throw MQTTError(.configuration, "The MQTT keepalive must be 5 to 65535 seconds, not \(keepAlive).")
     }
@@ -47,7 +52,6 @@ package struct MQTTConfiguration: Sendable {
     guard password == nil || address.userName != nil else {
       throw MQTTError(.configuration, "An MQTT password is set but the URL names no user: write \(address.scheme)://USER@\(address).")
     }
-    return self
   }
 }
 

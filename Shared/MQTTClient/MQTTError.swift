@@ -1,6 +1,7 @@
 /// Why something between this process and the MQTT broker did not happen.
 ///
-/// `code` is for programs, `message` is one sentence for people that names the thing and the remedy. Neither ever holds a password or a payload.
+/// `code` is for programs, `message` is one sentence for people that names the thing and the remedy. Neither ever holds a password or a
+/// payload.
 package struct MQTTError: Error, Hashable, CustomStringConvertible {
   package enum Code: String, Sendable {
     /// A setting cannot work, whatever the broker does.

@@ -30,7 +30,8 @@ package final class MQTTPublisher: Service {
     configuration: MQTTConfiguration, limits: Limits = Limits(), logger: Logger,
     observe: @escaping @Sendable (MQTTConnectionEvent) -> Void = { _ in }
   ) throws(MQTTError) {
-    var configuration = try configuration.validated()
+    try configuration.validate()
+    var configuration = configuration
     configuration.sessionExpiry = .zero
     self.configuration = configuration
     self.limits = limits

@@ -4,10 +4,10 @@ import Synchronization
 
 /// A subscriber that acknowledges a message only after its handler has returned.
 ///
-/// Messages are read in batches; one batch is in hand at a time and nothing is written to the broker meanwhile. When the handler returns, the
-/// batch's acknowledgements go out together. When it throws or takes longer than `holdTimeout`, the connection is dropped without writing, and the
-/// broker delivers the batch again, marked as a redelivery, on the next connection. So every message at QoS 1 is handled at least once,
-/// whatever is killed when; an overload pauses reading, and the queue grows at the broker.
+/// Messages are read in batches; one batch is in hand at a time and nothing is written to the broker meanwhile. When the handler returns,
+/// the batch's acknowledgements go out together. When it throws or takes longer than `holdTimeout`, the connection is dropped without
+/// writing, and the broker delivers the batch again, marked as a redelivery, on the next connection. So every message at QoS 1 is handled
+/// at least once, whatever is killed when; an overload pauses reading, and the queue grows at the broker.
 ///
 /// The broker keeps the session of `clientID` while this process is away. After the first connection a lost one is retried for ever.
 package final class MQTTSubscriber: Service {
@@ -40,7 +40,8 @@ package final class MQTTSubscriber: Service {
     configuration: MQTTConfiguration, subscriptions: [MQTTSubscription], limits: Limits = Limits(), logger: Logger,
     observe: @escaping @Sendable (MQTTConnectionEvent) -> Void = { _ in }, handle: @escaping Handler
   ) throws(MQTTError) {
-    self.configuration = try configuration.validated()
+    try configuration.validate()
+    self.configuration = configuration
     guard !subscriptions.isEmpty, Set(subscriptions.map(\.filter)).count == subscriptions.count else {
       throw MQTTError(.configuration, "An MQTT subscriber needs at least one topic filter, and each only once.")
     }
@@ -64,8 +65,8 @@ package final class MQTTSubscriber: Service {
     self.handle = handle
   }
 
-  /// Runs until graceful shutdown: then the batch in hand is finished and acknowledged, and the broker is told goodbye. On cancellation, or when that
-  /// batch fails, the connection is dropped without writing.
+  /// Runs until graceful shutdown: then the batch in hand is finished and acknowledged, and the broker is told goodbye. On cancellation,
+  /// or when that batch fails, the connection is dropped without writing.
   /// - Throws: `MQTTError` if the first connection fails for good.
   package func run() async throws {
     let mailbox = try Mailbox<SubscriberLoop.Letter>()
@@ -104,8 +105,9 @@ package final class MQTTSubscriber: Service {
     let (logger, observe, address) = (logger, observe, configuration.address)
     return { event in
       switch event {
-      case .connected(let present): logger.info("Connected to the MQTT broker at \(address)", metadata: ["session_present": "\(present)"])
-      case .subscribed: logger.debug("The MQTT broker granted every subscription")
+      case .connected(let present):
+        logger.info("connected to the MQTT broker", metadata: ["address": "\(address)", "session_present": "\(present)"])
+      case .subscribed: logger.debug("the MQTT broker granted every subscription")
       case .subscriptionRefused(_, let error): logger.error("\(error)")
       case .disconnected(let error): logger.warning("\(error)")
       }

@@ -85,7 +85,8 @@ final class MosquittoConnection {
     throw MQTTError(.configuration, "libmosquitto refused \(what) (\(Self.text(status))).")
   }
 
-  /// Resolves the host and makes the TCP connection, both blocking this thread; CONNECT is only queued.
+  /// Resolves the host and makes the TCP connection, both blocking this thread for as long as the system lets them (about two minutes for
+  /// a host that swallows packets): the library's call that does not block cannot carry a session expiry. CONNECT is only queued.
   func connect() throws(MQTTError) {
     var properties: OpaquePointer?
     defer { mosquitto_property_free_all(&properties) }

@@ -2,8 +2,9 @@ import Glibc
 
 /// The gate: what a subscriber does on its network thread.
 ///
-/// Two rules hold the acknowledgements back. Nothing is written while a batch is in hand: the library's queue then holds acknowledgements that must not
-/// leave. And nothing is read while the library's queue is not empty: acknowledgements of the next batch would line up behind what may be written.
+/// Two rules hold the acknowledgements back. Nothing is written while a batch is in hand: the library's queue then holds acknowledgements
+/// that must not leave. And nothing is read while the library's queue is not empty: acknowledgements of the next batch would line up behind
+/// what may be written.
 final class SubscriberLoop: BrokerConversation {
   struct Batch: Sendable {
     let number: Int
@@ -132,6 +133,7 @@ final class SubscriberLoop: BrokerConversation {
     outcome = nil
     batches.yield(Batch(number: batchNumber, messages: connection.takeMessages(), session: session))
     let deadline = ContinuousClock.now + limits.holdTimeout
+    attend()
     while outcome == nil {
       if isAborting { throw MQTTError(.closed, "The MQTT subscriber was cancelled.") }
       guard .now < deadline else { throw Self.heldTooLong(limits.holdTimeout) }

@@ -18,10 +18,10 @@ package enum Bus {
   package static func events(_ shard: Int) -> String { "events:{\(shard)}" }
   /// String: names this life of the shard's stream; it changes when the stream was lost.
   package static func epoch(_ shard: Int) -> String { "epoch:{\(shard)}" }
-  /// Set: fingerprints of recent messages, the younger half of the window.
-  package static func seen(_ shard: Int) -> String { "seen:{\(shard)}" }
+  /// Set: fingerprints of recent messages of one writer, or of all together (nil): the younger half of the window.
+  package static func seen(_ shard: Int, writer: String? = nil) -> String { "seen:{\(shard)}\(writer.map { ":" + $0 } ?? "")" }
   /// Set: the older half of the window.
-  package static func seenBefore(_ shard: Int) -> String { "seen-before:{\(shard)}" }
+  package static func seenBefore(_ shard: Int, writer: String? = nil) -> String { "seen-before:{\(shard)}\(writer.map { ":" + $0 } ?? "")" }
 
   /// Hash: the newest event of each type of one appliance.
   package static func state(_ appliance: ApplianceID) -> String { "state:{\(shard(of: appliance))}:\(appliance)" }

@@ -10,6 +10,8 @@ package struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomR
   package var connectTimeout: Duration
   /// Limit for one call, which may be a transaction of several statements, where the call gives no other.
   package var callTimeout: Duration
+  /// How long the server may take to answer a request to cancel, or a rollback, before the connection is given up.
+  package var cancelGrace: Duration = .milliseconds(500)
 
   let url: String
   let password: String?

@@ -3,8 +3,8 @@ package import Logging
 /// One connection to PostgreSQL with a thread of its own. What runs on it is lent a `PostgresSession`, synchronously, so
 /// statements of two callers never mix and a transaction is one uninterrupted stretch.
 ///
-/// A call ends when its task is cancelled or its deadline passes: the server is asked to stop, and has half a second to say
-/// so before the connection is given up. A server that does not answer at all therefore costs the deadline and that half second.
+/// A call ends when its task is cancelled or its deadline passes: the server is asked to stop, and has the configuration's
+/// `cancelGrace` to say so before the connection is given up. A server that does not answer at all costs the deadline and that grace.
 package actor PostgresConnection {
   private let executor: ThreadExecutor
   private let configuration: PostgresConfiguration

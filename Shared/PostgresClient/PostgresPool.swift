@@ -113,7 +113,9 @@ package actor PostgresPool: Service {
     var backoff = Backoff(longest: .seconds(2))
     while true {
       do {
-        return try await PostgresConnection.connect(configuration, logger: logger)
+        var attempt = configuration
+        attempt.connectTimeout = min(configuration.connectTimeout, deadline - .now)
+        return try await PostgresConnection.connect(attempt, logger: logger)
       } catch {
         let pause = backoff.next()
         let isHopeless = (error as? PostgresError)?.isTransient != true

@@ -9,7 +9,7 @@ extension PostgresSession {
     guard let connection = startConnecting(configuration) else {
       throw PostgresError(.unreachable, message: "\(configuration): not enough memory for a connection")
     }
-    let session = PostgresSession(connection: connection, endpoint: configuration.endpoint, wake: wake, logger: logger, deadline: deadline)
+    let session = PostgresSession(connection: connection, configuration: configuration, wake: wake, logger: logger, deadline: deadline)
     session.takeNotices()
     // Verbose while connecting: it is the only way to the error code of a refusal.
     PQsetErrorVerbosity(connection, PQERRORS_VERBOSE)

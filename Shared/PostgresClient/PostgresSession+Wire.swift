@@ -100,7 +100,7 @@ extension PostgresSession {
 
   private func interrupt(_ reason: PostgresError.Code) {
     interruption = reason
-    limit = .now + Self.grace
+    limit = .now + grace
     CancelRequest.send(for: connection)
   }
 

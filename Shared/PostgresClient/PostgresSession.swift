@@ -2,16 +2,15 @@ import CLibpq
 import Logging
 
 /// One libpq connection, used on its own thread only: `PostgresConnection` lends it to closures that run there. Calls block
-/// that thread, never longer than the call's deadline and `Self.grace`.
+/// that thread, never longer than the call's deadline and the grace.
 package final class PostgresSession {
-  /// How long the server may take to answer a request to cancel, or a rollback, before the connection is given up.
-  static let grace: Duration = .milliseconds(500)
   private static let preparedStatementsMax = 64
 
   let connection: OpaquePointer
   let endpoint: String
   let wake: WakePipe
   let logger: Logger
+  let grace: Duration
   private var statements = StatementCache(capacity: preparedStatementsMax)
 
   /// When the present call must be over.
@@ -25,9 +24,12 @@ package final class PostgresSession {
   /// True once nothing more may be sent: the connection broke, or a request to cancel could strike a later statement.
   var isSpent = false
 
-  init(connection: OpaquePointer, endpoint: String, wake: WakePipe, logger: Logger, deadline: ContinuousClock.Instant) {
+  init(
+    connection: OpaquePointer, configuration: PostgresConfiguration, wake: WakePipe, logger: Logger, deadline: ContinuousClock.Instant
+  ) {
     self.connection = connection
-    self.endpoint = endpoint
+    self.endpoint = configuration.endpoint
+    self.grace = configuration.cancelGrace
     self.wake = wake
     self.logger = logger
     self.deadline = deadline
@@ -99,7 +101,7 @@ package final class PostgresSession {
     guard !isSpent, PQtransactionStatus(connection) != PQTRANS_IDLE else { return }
     isCleaningUp = true
     defer { isCleaningUp = false }
-    deadline = .now + Self.grace
+    deadline = .now + grace
     do throws(PostgresError) {
       try execute("ROLLBACK")
     } catch {

@@ -76,7 +76,8 @@ final class WebSocketLoop {
 
   // MARK: Draining
 
-  /// Sends 1001 to all, spread evenly over `period`, so that the clients do not return as one herd. Succeeds when none is left.
+  /// Sends 1001 to all, spread evenly over `period` so that the clients do not return as one herd, but at least one at each step: a few clients are
+  /// no herd. Succeeds when none is left.
   func drain(over period: Duration) -> EventLoopFuture<Void> {
     isDraining = true
     let promise = eventLoop.makePromise(of: Void.self)

@@ -20,9 +20,12 @@ struct EventLogContract: Sendable {
       data: Array("{\"n\":\(number),\"exact\":1.10}".utf8))
   }
 
-  func entry(_ event: Event, fingerprint: UInt8? = nil, again: Bool = false) -> LogEntry {
+  func entry(
+    _ event: Event, fingerprint: UInt8? = nil, again: Bool = false, window: LogEntry.Window = .writer
+  ) -> LogEntry {
     LogEntry(
-      .event(event), fingerprint: fingerprint.map { Array(repeating: $0, count: 16) }, mayBeDuplicate: again, order: event.timestamp)
+      .event(event), fingerprint: fingerprint.map { Array(repeating: $0, count: 16) }, mayBeDuplicate: again, window: window,
+      order: event.timestamp)
   }
 
   func all(_ shard: Int) async throws -> [LogRecord] {
@@ -97,6 +100,8 @@ struct EventLogContract: Sendable {
     #expect(outcomes.map { $0 == .duplicate } == [false, true, false, false, false, false])
     #expect(try await log.append([entry(event, fingerprint: 1, again: true)]) == [.duplicate])
     #expect(try await all(shard).count == before + 5)
+    #expect(try await log.append([entry(event, fingerprint: 1, again: true, window: .everyone)]) != [.duplicate], "windows are apart")
+    #expect(try await log.append([entry(event, fingerprint: 1, again: true, window: .everyone)]) == [.duplicate])
     // The window is bounded, but never forgets what is younger than one half of it.
     for batch in 0..<limits.window / 64 {
       let fillers = (0..<64).map { index in
@@ -107,7 +112,7 @@ struct EventLogContract: Sendable {
       _ = try await log.append(fillers)
     }
     #expect(try await log.append([entry(event, fingerprint: 1, again: true)]) == [.duplicate])
-    _ = try await published(limits.window / 64 * 64 + 5)
+    _ = try await published(limits.window / 64 * 64 + 6)
   }
 
   private func keepsTheNewestAndFlagsTheLate() async throws {

@@ -38,10 +38,10 @@ final class TestDirectory: AccessDirectory {
   }
 }
 
-/// A gateway on real sockets, with the log in memory.
+/// A gateway on real sockets; with the log in memory, unless the test gives another.
 struct TestGateway {
   let port: Int
-  let log: MemoryEventLog
+  let log: any EventLog
   let directory: TestDirectory
   let gateway: Gateway
   private let issuer: TokenIssuer
@@ -81,7 +81,20 @@ struct TestGateway {
   static func run<Result: Sendable>(
     loopCount: Int = 1, queueBytesMax: Int = 256 * 1024, _ body: (TestGateway) async throws -> Result
   ) async throws -> Result {
-    let (log, directory) = (MemoryEventLog(), TestDirectory())
+    let log = MemoryEventLog()
+    return try await run(
+      on: log, appendingTo: log, loopCount: loopCount, queueBytesMax: queueBytesMax,
+      liveFeed: { MemoryLiveFeed(of: log, eventLoop: $0, receiver: $1) }, body)
+  }
+
+  /// - Parameters:
+  ///   - log: what the gateway reads; run with it where it is a service.
+  ///   - writer: what the test appends to.
+  static func run<Result: Sendable>(
+    on log: any EventLog, appendingTo writer: any EventLog, loopCount: Int, queueBytesMax: Int = 256 * 1024,
+    liveFeed: @escaping @Sendable (any EventLoop, any LiveReceiver) -> any LiveFeed, _ body: (TestGateway) async throws -> Result
+  ) async throws -> Result {
+    let directory = TestDirectory()
     guard let secret = TokenSecret("a secret of thirty-two bytes, at least") else { throw RawClient.Unexpected(what: "no secret") }
     let group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -92,9 +105,9 @@ struct TestGateway {
       Gateway.Settings(server: server, queueBytesMax: queueBytesMax, replica: "test"),
       ports: Gateway.Ports(
         verifier: await TokenVerifier(secret: secret), access: CachedAccess(directory), log: log,
-        liveFeed: { MemoryLiveFeed(of: log, eventLoop: $0, receiver: $1) }),
+        liveFeed: liveFeed),
       eventLoopGroup: group, logger: logger, listening: { sink.yield($0) })
-    let services = ServiceGroup(services: gateway.services, logger: logger)
+    let services = ServiceGroup(services: [log, writer].compactMap { $0 as? any Service } + gateway.services, logger: logger)
     let result = try await withThrowingTaskGroup { tasks in
       tasks.addTask {
         defer { sink.finish() }
@@ -102,7 +115,7 @@ struct TestGateway {
       }
       guard let port = await ports.first(where: { _ in true }) else { throw RawClient.Unexpected(what: "no port") }
       let issuer = await TokenIssuer(secret: secret)
-      let result = try await body(TestGateway(port: port, log: log, directory: directory, gateway: gateway, issuer: issuer))
+      let result = try await body(TestGateway(port: port, log: writer, directory: directory, gateway: gateway, issuer: issuer))
       await services.triggerGracefulShutdown()
       try await tasks.waitForAll()
       return result

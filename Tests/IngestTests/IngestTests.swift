@@ -4,6 +4,7 @@ import Logging
 import MQTTClient
 import Models
 import NIOPosix
+import RedisClient
 import ServiceLifecycle
 import Testing
 
@@ -131,6 +132,22 @@ struct IngestTests {
         #expect(failed.map(\.name) == ["mqtt"])
         #expect(failed.first?.reason?.contains("MQTT broker") == true)
       }
+    }
+  }
+
+  @Test func `a refused login at Redis ends the start with a sentence`() async throws {
+    try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
+      let environment = [
+        "MARTLET_MQTT_CLIENT_ID": "ingest-1", "MARTLET_REDIS_URL": try stack.redis.url(.ingest), "MARTLET_REDIS_PASSWORD": "wrong-secret",
+      ]
+      let runner = DeadlineRunner()
+      let context = ServiceContext(
+        name: "ingest", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, metrics: MetricsRegistry(runner: runner),
+        health: Health(runner: runner), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, drainPeriod: .seconds(5))
+      let configuration = try ConfigurationTests.read(environment)
+      let error = await #expect(throws: RedisError.self) { _ = try await Ingest.build(configuration, context) }
+      #expect(error?.code == .authentication)
+      #expect(error?.description.contains("wrong-secret") == false)
     }
   }
 }

@@ -3,7 +3,7 @@ import LocalStack
 import Testing
 
 @Suite struct LocalStackTests {
-  @Test func redisKeepsWhatItAcknowledgedWhenItIsKilled() async throws {
+  @Test func `Redis keeps what it acknowledged when it is killed`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
       let redis = try stack.redis
       #expect(try await redis.cli("SET", "key", "value", user: .admin) == "OK")
@@ -14,17 +14,17 @@ import Testing
     }
   }
 
-  @Test func redisRefusesStrangersAndAdministrationByServices() async throws {
+  @Test func `Redis refuses strangers and administration by services`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
       let redis = try stack.redis
       await #expect(throws: LocalStackError.self) { try await redis.cli("CONFIG", "GET", "*", user: .gateway) }
-      await #expect(throws: Program.Failure.self) {
-        try await Program.run("redis-cli", "-e", "-p", "\(redis.port)", "PING")
+      await #expect(throws: LocalStackError.self) {
+        try await Tool.run(["redis-cli", "-e", "-p", "\(redis.port)", "PING"])
       }
     }
   }
 
-  @Test func postgresKeepsItsRowsOverKillAndRestart() async throws {
+  @Test func `PostgreSQL keeps its rows over kill and restart`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let postgres = try stack.postgres
       _ = try await postgres.query("CREATE TABLE kept (n int); INSERT INTO kept VALUES (7);")
@@ -35,23 +35,23 @@ import Testing
     }
   }
 
-  @Test func postgresAsksRolesForTheirPasswordsOverTCP() async throws {
+  @Test func `PostgreSQL asks roles for their passwords over TCP`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let postgres = try stack.postgres
       _ = try await postgres.query("CREATE ROLE martlet_gateway NOLOGIN")
       try await postgres.grantLogins()
       for role in [PostgresServer.Role.gateway, .owner, .superuser] {
-        let right = try await Program.run(
-          "psql", postgres.url(role), "-tAc", "SELECT current_user", environment: ["PGPASSWORD": postgres.password(role)])
+        let right = try await Tool.run(
+          ["psql", postgres.url(role), "-tAc", "SELECT current_user"], environment: ["PGPASSWORD": postgres.password(role)])
         #expect(right == role.rawValue)
-        await #expect(throws: Program.Failure.self) {
-          try await Program.run("psql", postgres.url(role), "-c", "SELECT 1", environment: ["PGPASSWORD": "wrong"])
+        await #expect(throws: LocalStackError.self) {
+          try await Tool.run(["psql", postgres.url(role), "-c", "SELECT 1"], environment: ["PGPASSWORD": "wrong"])
         }
       }
     }
   }
 
-  @Test func aPausedPostgresAnswersOnlyOnceItIsResumed() async throws {
+  @Test func `A paused PostgreSQL answers only once it is resumed`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let postgres = try stack.postgres
       try await stack.pause("postgres")
@@ -69,41 +69,45 @@ import Testing
     }
   }
 
-  @Test func mosquittoKeepsRetainedMessagesAndRefusesStrangers() async throws {
+  @Test func `Mosquitto keeps retained messages and refuses strangers`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.mosquitto])) { stack in
       let mosquitto = try stack.mosquitto
       try await mosquitto.publish("-t", "epicura/EPIC-001/status", "-q", "1", "-r", "-m", "online")
       try await stack.restart("mosquitto")
-      let kept = try await Program.run(
-        "mosquitto_sub", "-t", "epicura/EPIC-001/status", "-C", "1", "-W", "10", environment: mosquitto.clientEnvironment(.ingest))
+      let kept = try await Tool.run(
+        ["mosquitto_sub", "-t", "epicura/EPIC-001/status", "-C", "1", "-W", "10"], environment: mosquitto.clientEnvironment(.ingest))
       #expect(kept == "online")
-      await #expect(throws: Program.Failure.self) {
-        try await Program.run("mosquitto_pub", "-p", "\(mosquitto.port)", "-t", "epicura/EPIC-001/status", "-m", "x")
+      await #expect(throws: LocalStackError.self) {
+        try await Tool.run(["mosquitto_pub", "-p", "\(mosquitto.port)", "-t", "epicura/EPIC-001/status", "-m", "x"])
       }
     }
   }
 
-  @Test func withTLSEachServerProvesItselfByTheAuthority() async throws {
+  @Test func `With TLS each server proves itself by the authority`() async throws {
     var configuration = LocalStackConfiguration([.postgres, .redis, .mosquitto])
     configuration.tls = true
     try await LocalStack.run(configuration) { stack in
       let (postgres, redis, mosquitto) = try (stack.postgres, stack.redis, stack.mosquitto)
       let authority = try #require(redis.tls?.caFile)
-      let row = try await Program.run(
-        "psql", "host=localhost port=\(postgres.port) user=martlet dbname=martlet sslmode=verify-full sslrootcert=\(authority)", "-tAc",
-        "SELECT 1", environment: ["PGPASSWORD": postgres.password(.owner)])
+      let row = try await Tool.run(
+        [
+          "psql", "host=localhost port=\(postgres.port) user=martlet dbname=martlet sslmode=verify-full sslrootcert=\(authority)", "-tAc",
+          "SELECT 1",
+        ], environment: ["PGPASSWORD": postgres.password(.owner)])
       #expect(row == "1")
-      let pong = try await Program.run(
-        "redis-cli", "-h", "localhost", "-p", "\(redis.tls?.port ?? 0)", "--tls", "--cacert", authority, "--user", "admin", "PING",
+      let pong = try await Tool.run(
+        ["redis-cli", "-h", "localhost", "-p", "\(redis.tls?.port ?? 0)", "--tls", "--cacert", authority, "--user", "admin", "PING"],
         environment: ["REDISCLI_AUTH": redis.password(.admin)])
       #expect(pong == "PONG")
-      _ = try await Program.run(
-        "mosquitto_pub", "-h", "localhost", "-p", "\(mosquitto.tls?.port ?? 0)", "--cafile", authority, "-q", "1", "-t",
-        "martlet/probe/events/none", "-m", "x", environment: mosquitto.clientEnvironment(.simulator))
+      try await Tool.run(
+        [
+          "mosquitto_pub", "-h", "localhost", "-p", "\(mosquitto.tls?.port ?? 0)", "--cafile", authority, "-q", "1", "-t",
+          "martlet/probe/events/none", "-m", "x",
+        ], environment: mosquitto.clientEnvironment(.simulator))
     }
   }
 
-  @Test func aPartThatCannotStartIsNamedWithItsLogAndARemedy() async throws {
+  @Test func `A part that cannot start is named with its log and a remedy`() async throws {
     var configuration = LocalStackConfiguration([.redis])
     configuration.redisMemoryBytesMax = -1
     let error = await #expect(throws: LocalStackError.self) { try await LocalStack.run(configuration) { _ in } }
@@ -112,7 +116,7 @@ import Testing
     #expect(error?.message.contains("maxmemory") == true)
   }
 
-  @Test func aPartThatIsNotThereIsNamedWithThoseThatAre() async throws {
+  @Test func `A part that is not there is named with those that are`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
       let error = await #expect(throws: LocalStackError.self) { try await stack.start("persister-1") }
       #expect(error?.message.contains("redis") == true)
@@ -120,7 +124,7 @@ import Testing
     }
   }
 
-  @Test func nothingIsLeftBehind() async throws {
+  @Test func `Nothing is left behind`() async throws {
     var kept: (folder: String, process: Int32?) = ("", nil)
     try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
       kept = (stack.folder.path, try await stack.processIdentifier("redis"))
@@ -130,13 +134,13 @@ import Testing
     #expect(kill(process, 0) == -1)
   }
 
-  @Test func credentialsAreReadableByTheirOwnerOnly() async throws {
+  @Test func `Credentials are readable by their owner only`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
       let file = try stack.redis.passwordFile(.gateway)
       let attributes = try FileManager.default.attributesOfItem(atPath: file)
       #expect(attributes[.posixPermissions] as? Int == 0o600)
       let process = try #require(try await stack.processIdentifier("redis"))
-      let arguments = try await Program.run("ps", "-o", "args=", "-p", "\(process)")
+      let arguments = try await Tool.run(["ps", "-o", "args=", "-p", "\(process)"])
       #expect(try !arguments.contains(stack.redis.password(.gateway)))
     }
   }

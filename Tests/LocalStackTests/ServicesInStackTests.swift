@@ -4,7 +4,7 @@ import Testing
 
 /// The whole stack, with stand-ins for our services.
 @Suite struct ServicesInStackTests {
-  @Test func nginxDealsWebSocketsToTheReplicasAndKeepsTokensOutOfItsLogs() async throws {
+  @Test func `nginx deals WebSockets to the replicas and keeps tokens out of its logs`() async throws {
     try await withWholeStack { stack in
       let client = """
         import asyncio, json, sys, websockets
@@ -15,12 +15,12 @@ import Testing
         asyncio.run(main())
         """
       let url = try "\(stack.nginx.url)/ws?token=very-secret"
-      let answer = try await Program.run("/usr/bin/python3", "-c", client, url)
+      let answer = try await Tool.run(["/usr/bin/python3", "-c", client, url])
       #expect(answer == "gateway-1 gateway-2 /ws?token=very-secret 127.0.0.1")
 
       try await stack.kill("gateway-1")
       try await stack.kill("gateway-2")
-      await #expect(throws: Program.Failure.self) { try await Program.run("/usr/bin/python3", "-c", client, url) }
+      await #expect(throws: LocalStackError.self) { try await Tool.run(["/usr/bin/python3", "-c", client, url]) }
       try await stack.restart("nginx")
       for log in ["nginx", "nginx-access"] {
         let text = try String(contentsOfFile: stack.folder.log(log), encoding: .utf8)
@@ -29,21 +29,21 @@ import Testing
     }
   }
 
-  @Test func eachServiceGetsItsOwnCredentials() async throws {
+  @Test func `Each service gets its own credentials`() async throws {
     try await withWholeStack { stack in
       let process = try #require(try await stack.processIdentifier("persister-1"))
       let environment = try String(contentsOfFile: "/proc/\(process)/environ", encoding: .utf8).split(separator: "\0").map(String.init)
       #expect(environment.contains("MARTLET_REDIS_URL=\(try stack.redis.url(.persister))"))
       #expect(environment.contains("MARTLET_POSTGRES_URL=\(try stack.postgres.url(.persister))"))
       #expect(environment.contains("MARTLET_POSTGRES_PASSWORD_FILE=\(try stack.postgres.passwordFile(.persister))"))
-      let row = try await Program.run(
-        "psql", stack.postgres.url(.persister), "-tAc", "SELECT current_user",
+      let row = try await Tool.run(
+        ["psql", stack.postgres.url(.persister), "-tAc", "SELECT current_user"],
         environment: ["PGPASSWORD": stack.postgres.password(.persister)])
       #expect(row == "martlet_persister")
     }
   }
 
-  @Test func aServiceThatIsNotBuiltIsNamed() async throws {
+  @Test func `A service that is not built is named`() async throws {
     var configuration = LocalStackConfiguration.whole()
     configuration.executables = "/nonexistent"
     let error = await #expect(throws: LocalStackError.self) { try await LocalStack.run(configuration) { _ in } }

@@ -1,5 +1,5 @@
 import Foundation
-import LocalStack
+@testable import LocalStack
 import Logging
 import ServiceLifecycle
 import Subprocess
@@ -133,5 +133,33 @@ func runningGracefully(_ service: some Service, _ body: (_ shutDown: @Sendable (
     try await body { shutDown.finish() }
     shutDown.finish()
     try await group.waitForAll()
+  }
+}
+
+/// A Mosquitto that denies every subscription, which the access list of a file cannot do.
+enum DenyingBroker {
+  static let plugin = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so"
+  static let isInstalled = FileManager.default.fileExists(atPath: plugin)
+
+  static func run(_ body: (_ url: String) async throws -> Void) async throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "mqtt-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (rules, settings) = (folder.appending(path: "rules.json"), folder.appending(path: "mosquitto.conf"))
+    let port = try Ports.free()
+    try #"{"defaultACLAccess":{"subscribe":false},"clients":[],"groups":[],"roles":[]}"#.write(to: rules, atomically: true, encoding: .utf8)
+    let lines = [
+      "listener \(port) 127.0.0.1", "allow_anonymous true", "user root", "plugin \(plugin)", "plugin_opt_config_file \(rules.path)",
+    ]
+    try lines.joined(separator: "\n").write(to: settings, atomically: true, encoding: .utf8)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        _ = try await Subprocess.run(
+          .name("env"), arguments: ["PATH=/usr/sbin:/usr/bin:/bin", "mosquitto", "-c", settings.path], output: .discarded, error: .discarded
+        )
+      }
+      try await body("mqtt://127.0.0.1:\(port)")
+      group.cancelAll()
+    }
   }
 }

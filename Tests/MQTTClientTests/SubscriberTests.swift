@@ -127,10 +127,28 @@ struct SubscriberTests {
     }
   }
 
+  @Test(.enabled(if: DenyingBroker.isInstalled), arguments: [(Version.v5, "Not authorized"), (.v311, "Unspecified error")])
+  func `a refused subscription is told with its reason, and asked for again`(version: Version, reason: String) async throws {
+    try await DenyingBroker.run { url in
+      var configuration = try MQTTConfiguration(url: url, clientID: "one")
+      configuration.protocolVersion = version
+      let events = Inbox<MQTTConnectionEvent>()
+      let subscriber = try MQTTSubscriber(
+        configuration: configuration, subscriptions: [MQTTSubscription("martlet/#")], logger: Fixture.quiet,
+        observe: { events.append($0) }, handle: { _, _ in })
+      try await running(subscriber) {
+        let refusals = try await events.wait { $0.count { if case .subscriptionRefused = $0 { true } else { false } } >= 2 }
+        let errors = refusals.compactMap { if case .subscriptionRefused(_, let error) = $0 { error } else { nil } }
+        #expect(errors.allSatisfy { $0.message.contains("refused the subscription 'martlet/#' (\(reason)): check its access list") })
+        #expect(!refusals.contains(.subscribed))
+      }
+    }
+  }
+
   @Test func `settings that cannot work are refused`() throws {
     #expect(throws: MQTTError.self) { try MQTTConfiguration(url: "mqtt://h", clientID: "") }
     var configuration = try MQTTConfiguration(url: "mqtt://h", password: "p", clientID: "c")
-    let noUser = #expect(throws: MQTTError.self) { try configuration.validated() }
+    let noUser = #expect(throws: MQTTError.self) { try configuration.validate() }
     #expect(noUser?.message.contains("mqtt://USER@h:1883") == true)
     configuration.password = nil
     configuration.keepAlive = .seconds(10)

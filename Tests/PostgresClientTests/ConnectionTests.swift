@@ -3,7 +3,7 @@ import PostgresClient
 import Testing
 
 @Suite struct ConnectionTests {
-  @Test func valuesOfEveryTypeComeBackAsTheyWent() async throws {
+  @Test func `Values of every type come back as they went`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let connection = try await stack.postgres.connect()
       let moment = PostgresTimestamp(microseconds: 1_771_072_500_123_456)
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  @Test func aResultOfAnotherShapeIsAnErrorThatNamesTheColumn() async throws {
+  @Test func `A result of another shape is an error that names the column`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let connection = try await stack.postgres.connect()
       let rows = try await connection.query("SELECT NULL::text AS nickname")
@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  @Test func copiesAHundredThousandRows() async throws {
+  @Test func `A hundred thousand rows are copied as they are`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let connection = try await stack.postgres.connect()
       try await connection.execute(
@@ -77,7 +77,7 @@ import Testing
     }
   }
 
-  @Test func aCopyThatTheServerRefusesStoresNothingAndTheConnectionGoesOn() async throws {
+  @Test func `A copy that the server refuses stores nothing and the connection goes on`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let connection = try await stack.postgres.connect()
       try await connection.execute("CREATE TABLE strict (id bigint PRIMARY KEY, doc json)")
@@ -96,7 +96,7 @@ import Testing
     }
   }
 
-  @Test func aTransactionIsAllOrNothing() async throws {
+  @Test func `A transaction is all or nothing`() async throws {
     struct Stop: Error {}
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let connection = try await stack.postgres.connect()
@@ -124,7 +124,15 @@ import Testing
     }
   }
 
-  @Test func preparedStatementsSurviveChangedTablesAndAreBounded() async throws {
+  @Test func `A connection that nobody holds any more is closed`() async throws {
+    try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
+      let postgres = try stack.postgres
+      for _ in 0..<20 { #expect(try await postgres.connect().query("SELECT 1").count == 1) }
+      try await postgres.wait(until: "SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'martlet'")
+    }
+  }
+
+  @Test func `Prepared statements survive changed tables and are bounded`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let connection = try await stack.postgres.connect()
       try await connection.run { try $0.executeScript("CREATE TABLE t (a int8); INSERT INTO t VALUES (1)") }

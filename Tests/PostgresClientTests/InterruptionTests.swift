@@ -7,7 +7,7 @@ import Testing
   private static let sleepRuns =
     "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' AND usename = 'martlet'"
 
-  @Test func cancellingTheTaskCancelsTheStatementAndKeepsTheConnection() async throws {
+  @Test func `Cancelling the task cancels the statement and keeps the connection`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let postgres = try stack.postgres
       let connection = try await postgres.connect()
@@ -31,11 +31,11 @@ import Testing
     }
   }
 
-  @Test func aStatementEndsAtItsDeadlineAndTheServerStopsWorkingOnIt() async throws {
+  @Test func `A statement ends at its deadline and the server stops working on it`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let postgres = try stack.postgres
-      let connection = try await postgres.connect(callTimeout: .milliseconds(300))
-      let error = await failure { try await connection.execute("SELECT pg_sleep(600)") }
+      let connection = try await postgres.connect()
+      let error = await failure { try await connection.execute("SELECT pg_sleep(600)", timeout: .milliseconds(300)) }
       #expect(error?.code == .timeout && error?.isTransient == true)
       #expect(error?.description.contains("as martlet") == true)
       #expect(await connection.isUsable())
@@ -44,18 +44,24 @@ import Testing
     }
   }
 
-  @Test func aPausedServerCostsTheDeadlineAndNotAThread() async throws {
+  @Test func `A paused server costs the deadline, and no thread of the rest of the program`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let postgres = try stack.postgres
       var connections: [PostgresConnection] = []
-      for _ in 0..<8 { connections.append(try await postgres.connect(callTimeout: .milliseconds(300))) }
-      let slow = try await postgres.connect(callTimeout: .seconds(60))
+      for _ in 0..<8 { connections.append(try await postgres.connect(cancelGrace: .milliseconds(100))) }
+      let slow = try await postgres.connect()
       try await stack.pause("postgres")
       // More blocked calls than the machine has cores: the rest of the program must go on meanwhile.
       let errors = await withTaskGroup(of: PostgresError?.self) { group in
-        for connection in connections { group.addTask { await failure { try await connection.query("SELECT 1") } } }
+        for connection in connections {
+          group.addTask { await failure { try await connection.query("SELECT 1", timeout: .milliseconds(300)) } }
+        }
         group.addTask {
-          await failure { try await PostgresConnection.connect(postgres.configuration(connectTimeout: .milliseconds(300)), logger: quiet) }
+          await failure {
+            var configuration = try postgres.configuration()
+            configuration.connectTimeout = .milliseconds(300)
+            return try await PostgresConnection.connect(configuration, logger: quiet)
+          }
         }
         return await group.reduce(into: []) { $0.append($1) }
       }
@@ -68,35 +74,41 @@ import Testing
     }
   }
 
-  @Test func aKilledServerBreaksTheCallAndThePoolRecoversWhenItIsBack() async throws {
+  @Test func `A killed server breaks the call, and the pool recovers when it is back`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let postgres = try stack.postgres
-      let pool = PostgresPool(
-        try postgres.configuration(), limits: .init(connectionsMax: 2, leaseTimeout: .milliseconds(400)), logger: quiet)
+      let limits = PostgresPool.Limits(connectionsMax: 2, leaseTimeout: .seconds(1))
+      let pool = PostgresPool(try postgres.configuration(), limits: limits, logger: quiet)
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await pool.run() }
-        #expect(try await pool.query("SELECT 1").decode(Int.self) == [1])
-        async let broken = failure { try await pool.query("SELECT pg_sleep(600)") }
+        async let broken = Self.patiently { try await pool.query("SELECT pg_sleep(600)") }
         try await postgres.wait(until: Self.sleepRuns)
         try await stack.kill("postgres")
         #expect(await broken?.code == .connectionLost)
         let away = await failure { try await pool.query("SELECT 1") }
         #expect(away?.code == .unreachable && away?.isTransient == true)
         try await stack.start("postgres")
-        #expect(try await pool.query("SELECT 2").decode(Int.self) == [2])
+        #expect(await Self.patiently { try await pool.query("SELECT 2") } == nil)
         group.cancelAll()
       }
       #expect(await failure { try await pool.query("SELECT 3") }?.code == .closed)
     }
   }
 
-  @Test func callersWaitForAFreeConnectionInOrderOnlySoLongAndOnlySoMany() async throws {
+  /// The error of a call, which is made again where a slow machine could not connect within the pool's limit.
+  private static func patiently(_ call: @Sendable () async throws -> some Sendable) async -> PostgresError? {
+    var error: PostgresError?
+    repeat { error = await failure(call) } while error?.code == .timeout
+    return error
+  }
+
+  @Test func `Callers wait for a free connection only so long, and only so many`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let postgres = try stack.postgres
-      let limits = PostgresPool.Limits(connectionsMax: 1, waitersMax: 1, leaseTimeout: .milliseconds(300))
+      let limits = PostgresPool.Limits(connectionsMax: 1, waitersMax: 1, leaseTimeout: .seconds(1))
       let pool = PostgresPool(try postgres.configuration(), limits: limits, logger: quiet)
       try await withThrowingTaskGroup(of: PostgresError?.self) { group in
-        group.addTask { await failure { try await pool.query("SELECT pg_sleep(600)") } }
+        group.addTask { await Self.patiently { try await pool.query("SELECT pg_sleep(600)") } }
         try await postgres.wait(until: Self.sleepRuns)
         async let first = failure { try await pool.query("SELECT 1") }
         async let second = failure { try await pool.query("SELECT 1") }
@@ -105,13 +117,14 @@ import Testing
         group.cancelAll()
         #expect(try await group.next()??.code == .cancelled)
       }
-      #expect(try await pool.query("SELECT 1").decode(Int.self) == [1])
+      #expect(await Self.patiently { try await pool.query("SELECT 1") } == nil)
     }
   }
 
-  @Test func manyCallersShareFewConnections() async throws {
+  @Test func `Many callers share few connections`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
-      let pool = PostgresPool(try stack.postgres.configuration(), limits: .init(connectionsMax: 3), logger: quiet)
+      let pool = PostgresPool(
+        try stack.postgres.configuration(), limits: .init(connectionsMax: 3, leaseTimeout: .seconds(60)), logger: quiet)
       let pids = try await withThrowingTaskGroup(of: Int.self) { group in
         for _ in 0..<200 {
           group.addTask { try await pool.withTransaction { try $0.query("SELECT pg_backend_pid()").decode(Int.self)[0] } }

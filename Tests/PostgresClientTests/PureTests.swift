@@ -3,7 +3,7 @@ import Testing
 @testable import PostgresClient
 
 @Suite struct PostgresConfigurationTests {
-  @Test func describesTheServerWithoutThePassword() throws {
+  @Test func `A configuration describes the server without the password`() throws {
     for url in ["postgres://jo:hush@db.example:5433/martlet", "host=db.example port=5433 dbname=martlet user=jo password=hush"] {
       let configuration = try PostgresConfiguration(url: url, password: "hush")
       #expect(configuration.endpoint == "db.example:5433/martlet as jo")
@@ -15,7 +15,7 @@ import Testing
   }
 
   @Test(arguments: ["", "nonsense", "postgres://a:hush@[::1", "postgres://a:hush%zz@b/c", "hots=x password=hush"])
-  func refusesWhatIsNoAddressWithoutQuotingIt(url: String) {
+  func `What is no address is refused without being quoted`(url: String) {
     let error = #expect(throws: PostgresError.self) { try PostgresConfiguration(url: url) }
     #expect(error?.code == .invalidConfiguration)
     #expect(error?.description.contains("hush") == false)
@@ -25,7 +25,7 @@ import Testing
 @Suite struct StatementCacheTests {
   private func key(_ sql: String, _ types: [UInt32] = []) -> StatementCache.Key { .init(sql: sql, types: types) }
 
-  @Test func preparesOnceAndGivesUpTheLeastRecentlyUsed() {
+  @Test func `A statement is prepared once, and the least recently used is given up`() {
     var cache = StatementCache(capacity: 2)
     let a = cache.use(key("a"))
     cache.remember(key("a"), name: a.name)
@@ -37,7 +37,7 @@ import Testing
     #expect(c.isNew && c.evicted == [b.name])
   }
 
-  @Test func tellsParameterTypesApartAndForgetsWhatWasNeverPrepared() {
+  @Test func `Parameter types are told apart, and what was never prepared is not remembered`() {
     var cache = StatementCache(capacity: 8)
     cache.remember(key("a", [20]), name: cache.use(key("a", [20])).name)
     #expect(cache.use(key("a", [25])).isNew)
@@ -48,7 +48,7 @@ import Testing
 }
 
 @Suite struct PoolStateTests {
-  @Test func fillsItsPlacesThenQueuesInOrderThenRefuses() {
+  @Test func `A pool fills its places, then queues in order, then refuses`() {
     var state = PoolState<String, Int>(membersMax: 1, waitersMax: 1)
     guard case .connect = state.lease(), case .wait(let id) = state.lease() else {
       Issue.record("one place, then a wait")
@@ -67,7 +67,7 @@ import Testing
     }
   }
 
-  @Test func handsAnEmptyPlaceToTheLongestWaiter() {
+  @Test func `An empty place is handed to the longest waiter`() {
     var state = PoolState<String, Int>(membersMax: 1, waitersMax: 4)
     _ = state.lease()
     for waiter in 1...3 {
@@ -84,7 +84,7 @@ import Testing
     }
   }
 
-  @Test func keepsNothingAfterItIsClosed() {
+  @Test func `A closed pool keeps nothing`() {
     var state = PoolState<String, Int>(membersMax: 2, waitersMax: 4)
     _ = state.lease()
     _ = state.lease()
@@ -96,7 +96,7 @@ import Testing
 }
 
 @Suite struct ConnectFailureTests {
-  @Test func findsTheErrorCodeInLibpqsVerboseText() {
+  @Test func `The error code is found in libpq's verbose text`() {
     let text = """
       connection to server at "127.0.0.1", port 1 failed: FATAL:  28P01: password authentication failed for user "x"
       LOCATION:  auth_failed, auth.c:338

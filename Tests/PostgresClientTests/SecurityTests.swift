@@ -3,7 +3,7 @@ import PostgresClient
 import Testing
 
 @Suite struct SecurityTests {
-  @Test func aWrongPasswordIsToldWithoutThePassword() async throws {
+  @Test func `A wrong password is told without the password`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
       let postgres = try stack.postgres
       let error = await failure {
@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  @Test func encryptionIsVerifiedAgainstTheAuthorityAndTheName() async throws {
+  @Test func `Encryption is verified against the authority and the name`() async throws {
     var configuration = LocalStackConfiguration([.postgres])
     configuration.tls = true
     try await LocalStack.run(configuration) { stack in

@@ -5,17 +5,19 @@ import PostgresClient
 let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 extension PostgresServer {
-  func configuration(
-    _ role: Role = .owner, password: String? = nil, connectTimeout: Duration = .seconds(10), callTimeout: Duration = .seconds(30),
-    options: String = ""
-  ) throws -> PostgresConfiguration {
-    try PostgresConfiguration(
-      url: url(role) + options, password: password ?? self.password(role), applicationName: "martlet-tests",
-      connectTimeout: connectTimeout, callTimeout: callTimeout)
+  /// Patient, since a machine that runs many tests is slow; what is to end early gets a limit of its own.
+  func configuration(_ role: Role = .owner, password: String? = nil) throws -> PostgresConfiguration {
+    var configuration = try PostgresConfiguration(
+      url: url(role), password: password ?? self.password(role), applicationName: "martlet-tests", connectTimeout: .seconds(30),
+      callTimeout: .seconds(60))
+    configuration.cancelGrace = .seconds(30)
+    return configuration
   }
 
-  func connect(_ role: Role = .owner, callTimeout: Duration = .seconds(30)) async throws -> PostgresConnection {
-    try await PostgresConnection.connect(configuration(role, callTimeout: callTimeout), logger: quiet)
+  func connect(cancelGrace: Duration = .seconds(30)) async throws -> PostgresConnection {
+    var configuration = try configuration()
+    configuration.cancelGrace = cancelGrace
+    return try await PostgresConnection.connect(configuration, logger: quiet)
   }
 
   /// Waits until `sql`, run as the superuser, answers `t`.

@@ -163,8 +163,8 @@ import WebSocketTestClient
   @Test func `A request that does not arrive in time is given up`() async throws {
     try await TestServer.run(configure: { $0.handshakeTimeout = .milliseconds(20) }) { server in
       try await RawClient.with(port: server.port) { client in
-        try await client.send(Array("GET /echo HT".utf8))
-        #expect(try await client.readHead().hasPrefix("HTTP/1.1 408 "))
+        let answer = try await client.readHead()
+        #expect(answer.hasPrefix("HTTP/1.1 408 "))
       }
     }
   }

@@ -17,11 +17,12 @@ package enum GatewayService {
   /// The share of the drain period over which clients are sent away; the rest is for their answers.
   private static let drainShare = 0.7
 
-  /// Throws a sentence for a Redis that cannot be reached or refuses the password.
+  /// Throws a sentence for a Redis or a PostgreSQL that cannot be reached or refuses the password.
   package static func build(_ configuration: GatewayConfiguration, _ context: ServiceContext) async throws -> [any Service] {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loopCount == 0 ? System.coreCount : configuration.loopCount)
     try await RedisClient.check(configuration.redis, eventLoop: group.next())
-    let pool = PostgresPool(configuration.postgres, limits: .init(connectionsMax: 4, waitersMax: 65_536), logger: context.logger)
+    let pool = PostgresPool(configuration.postgres, limits: .init(connectionsMax: 4, waitersMax: 8192), logger: context.logger)
+    _ = try await pool.query("SELECT 1", timeout: .seconds(5))
     let log = RedisEventLog(configuration: configuration.redis, eventLoopGroup: group, logger: context.logger)
     var redis = configuration.redis
     redis.clientName = "martlet-gateway-live"

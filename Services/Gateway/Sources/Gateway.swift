@@ -26,7 +26,8 @@ struct Gateway: Sendable {
   }
 
   let server: WebSocketServer
-  let jobs: JobQueue
+  private let accessJobs: JobQueue
+  private let logJobs: JobQueue
   let liveFeed: any LiveFeed
   let canary: Canary
   let metrics: GatewayMetrics
@@ -38,10 +39,12 @@ struct Gateway: Sendable {
   ) async throws {
     let loops = Array(eventLoopGroup.makeIterator())
     guard let feedLoop = loops.first else { preconditionFailure("a group without a loop") }
-    let jobs = JobQueue()
+    // Many at a time, because all they do is wait: the directory bounds what it does itself.
+    accessJobs = JobQueue(runningMax: 4096)
+    logJobs = JobQueue(runningMax: 256)
     let canary = Canary(replica: settings.replica) { try await ports.log.publish($0, to: $1) }
-    let feed = try await feedLoop.submit {
-      NIOLoopBound(EventFeed(eventLoop: feedLoop, loopIndex: 0, log: ports.log, jobs: jobs), eventLoop: feedLoop)
+    let feed = try await feedLoop.submit { [logJobs] in
+      NIOLoopBound(EventFeed(eventLoop: feedLoop, loopIndex: 0, log: ports.log, jobs: logJobs), eventLoop: feedLoop)
     }.get()
     let handle = FeedHandle(feed)
     let hubs = try await Self.makeHubs(loops, queueBytesMax: settings.queueBytesMax, feed: handle)
@@ -53,17 +56,17 @@ struct Gateway: Sendable {
       return channels
     }.get()
     let neighbours = EpicuraSession.Neighbours(
-      gate: AccessGate(verifier: ports.verifier, directory: ports.access), log: ports.log, jobs: jobs, limits: settings.session)
+      gate: AccessGate(verifier: ports.verifier, directory: ports.access), log: ports.log, accessJobs: accessJobs, logJobs: logJobs,
+      limits: settings.session)
     server = WebSocketServer(
       configuration: settings.server, routes: [EpicuraDialect.route(hubs: hubs, neighbours: neighbours)], eventLoopGroup: eventLoopGroup,
       logger: logger, listening: listening)
-    self.jobs = jobs
     self.canary = canary
     metrics = GatewayMetrics(server: server, hubs: hubs, feed: handle)
   }
 
   /// In the order of dependency. A live feed that keeps a connection is a service of its own.
-  var services: [any Service] { [liveFeed as? any Service, jobs, server].compactMap { $0 } }
+  var services: [any Service] { [liveFeed as? any Service, logJobs, accessJobs, server].compactMap { $0 } }
 
   private static func makeHubs(_ loops: [any EventLoop], queueBytesMax: Int, feed: FeedHandle) async throws -> [NIOLoopBound<LoopHub>] {
     var hubs: [NIOLoopBound<LoopHub>] = []

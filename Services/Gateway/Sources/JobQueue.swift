@@ -11,7 +11,7 @@ final class JobQueue: Service, Sendable {
   private let jobs: AsyncStream<Job>
   private let sink: AsyncStream<Job>.Continuation
 
-  init(waitingMax: Int = 65_536, runningMax: Int = 256) {
+  init(waitingMax: Int = 65_536, runningMax: Int) {
     self.runningMax = runningMax
     (jobs, sink) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .bufferingOldest(waitingMax))
   }

@@ -19,7 +19,9 @@ final class BrokerLink: Sendable {
   func observe(_ event: MQTTConnectionEvent) {
     switch event {
     case .subscribed: state.withLock { $0 = .up }
-    case .disconnected(let error), .subscriptionRefused(_, let error): state.withLock { $0 = .down(error) }
+    case .disconnected(let error): state.withLock { $0 = .down(error) }
+    // After `subscribed` it was an optional one.
+    case .subscriptionRefused(_, let error): state.withLock { if case .down = $0 { $0 = .down(error) } }
     case .connected: return
     }
     metrics.connected(isUp)

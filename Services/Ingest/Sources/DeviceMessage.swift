@@ -1,6 +1,6 @@
 import Models
 
-/// A payload as devices send it: an event's `data`, or the whole envelope. An envelope is an object with a string `type` and an object `data`.
+/// A payload as devices send it: an event's `data`, or the whole envelope, which is an object with a string `type` and an object `data`.
 struct DeviceMessage {
   private let envelope: JSONObject?
   private let data: JSONObject

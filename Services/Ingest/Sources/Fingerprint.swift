@@ -16,8 +16,8 @@ enum Fingerprint {
     }
   }
 
-  /// One delivery of the broker and its redeliveries. The session's token is in it because packet identifiers start anew with a new session, and the
-  /// payload because they wrap around.
+  /// One delivery of the broker and its redeliveries. The session's token is in it because packet identifiers start anew with a new
+  /// session, and the payload because they wrap around.
   static func ofDelivery(_ message: MQTTMessage, clientID: String) -> [UInt8] {
     let number = [UInt8](bigEndianOf: message.sessionToken) + [UInt8](bigEndianOf: UInt32(message.packetID))
     return digest("mqtt", Array(clientID.utf8), number, Array(message.topic.utf8), message.payload)

@@ -11,7 +11,9 @@ package enum Ingest {
   /// Everything. Redis is asked first, so that a wrong address or password is told at once.
   package static func build(_ configuration: IngestConfiguration, _ context: ServiceContext) async throws -> [any Service] {
     try await RedisClient.check(configuration.redis, eventLoop: context.eventLoopGroup.next())
-    let log = RedisEventLog(configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger)
+    let log = RedisEventLog(
+      configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger,
+      writer: configuration.mqtt.clientID)
     return [log] + (try parts(configuration, log: log, context))
   }
 

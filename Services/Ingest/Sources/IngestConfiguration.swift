@@ -47,8 +47,11 @@ package struct IngestConfiguration: ServiceConfiguration {
       try RedisConfiguration(url: $0, password: redisPassword, caFile: redisCAFile)
     }
     let password = try values.optionalSecret(.mqttPassword)
-    let clientID = try values.string(.mqttClientID)
-    mqtt = try values.parsed(.mqttURL, wants: "a URL such as mqtt://ingest@broker:1883, and a client id that MQTT takes") {
+    let clientID = try values.parsed(.mqttClientID, wants: "1 to 128 printable ASCII characters without spaces") {
+      MQTTConfiguration.isClientID($0) ? $0 : nil
+    }
+    let wanted = "a URL such as mqtt://ingest@broker:1883"
+    mqtt = try values.parsed(.mqttURL, wants: wanted) {
       try MQTTConfiguration(url: $0, password: password, clientID: clientID)
     }
     mqtt.caFile = values.optionalString(.mqttCAFile)
@@ -68,6 +71,7 @@ package struct IngestConfiguration: ServiceConfiguration {
     }
     limits.payloadBytes = try values.integer(Self.payloadBytes, in: 1024...16_777_216)
     limits.batchBytes = try values.integer(Self.batchBytes, in: 65_536...268_435_456)
+    do { try mqtt.validate() } catch { throw values.invalid(.mqttURL, wants: wanted, because: error.message) }
     logPercentMax = try values.integer(Self.logPercent, in: 10...95)
   }
 }

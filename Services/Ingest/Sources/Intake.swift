@@ -36,6 +36,7 @@ struct Intake {
       entries.append(
         LogEntry(
           .event(event), fingerprint: ofDevice ?? ofDelivery, mayBeDuplicate: ofDevice != nil || message.isRedelivery,
+          window: ofDevice != nil ? .everyone : .writer,
           order: Self.order(of: event, receivedAt: receivedAt)))
     case .deadLetter(let rejection):
       rejected.append(RejectedMessage(topic: message.topic, rejection: rejection, payload: message.payload))

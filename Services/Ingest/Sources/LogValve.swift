@@ -1,11 +1,14 @@
+import ServiceLifecycle
 import Synchronization
 
-/// Closed while the log is too full to take more in. Whoever waits here holds its acknowledgements back, so the pressure goes to the broker's disk.
+/// Closed while the log is too full to take more in. Whoever waits here holds its acknowledgements back, so the pressure goes to the
+/// broker's disk.
 final class LogValve: Sendable {
   private struct State {
     var isOpen = true
+    var lastID = 0
     /// Bound: one for each subscriber, which has one batch in hand.
-    var waiting: [AsyncStream<Never>.Continuation] = []
+    var waiting: [Int: AsyncStream<Never>.Continuation] = [:]
   }
 
   private let state = Mutex(State())
@@ -13,27 +16,27 @@ final class LogValve: Sendable {
   var isOpen: Bool { state.withLock { $0.isOpen } }
 
   /// Returns once the valve is open.
-  /// - Throws: `CancellationError`.
+  /// - Throws: `CancellationError`, on graceful shutdown too: nobody is to wait for room then.
   func pass() async throws {
-    let opening: AsyncStream<Never>? = state.withLock { state in
+    let (opening, opened) = AsyncStream.makeStream(of: Never.self)
+    let id: Int? = state.withLock { state in
       guard !state.isOpen else { return nil }
-      let (opening, opened) = AsyncStream.makeStream(of: Never.self)
-      state.waiting.append(opened)
-      return opening
+      state.lastID += 1
+      state.waiting[state.lastID] = opened
+      return state.lastID
     }
-    guard let opening else { return }
-    for await _ in opening {}
-    try Task.checkCancellation()
+    guard let id else { return }
+    defer { state.withLock { _ = $0.waiting.removeValue(forKey: id) } }
+    for await _ in opening.cancelOnGracefulShutdown() {}
+    guard isOpen else { throw CancellationError() }
   }
 
   func set(isOpen: Bool) {
-    let passing = state.withLock { state in
+    let waiting = state.withLock { state in
       state.isOpen = isOpen
-      guard isOpen else { return [AsyncStream<Never>.Continuation]() }
-      defer { state.waiting = [] }
-      return state.waiting
+      return isOpen ? Array(state.waiting.values) : []
     }
-    for waiter in passing { waiter.finish() }
+    for waiter in waiting { waiter.finish() }
   }
 }
 

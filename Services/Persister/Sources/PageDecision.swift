@@ -10,20 +10,15 @@ enum PageDecision: Equatable {
   case startOver(LogCursor, Reason)
 
   enum Reason: String, CaseIterable {
-    /// The log was lost and begun anew.
+    /// The log was lost: it has begun anew, or will with the next event.
     case newEpoch = "new_epoch"
     /// The log lost its end: it is behind what was stored of it.
     case rolledBack = "rolled_back"
   }
 
   init(_ page: LogPage, cursor: LogCursor) {
-    // A shard without an epoch has taken nothing in yet, in this life.
-    guard !page.epoch.isEmpty else {
-      self = .idle
-      return
-    }
-    let isFirstRead = cursor.epoch.isEmpty
-    if !isFirstRead, page.epoch != cursor.epoch {
+    // Empty on both sides: nothing written in the log's present life, and nothing read of it.
+    if !cursor.epoch.isEmpty, page.epoch != cursor.epoch {
       self = .startOver(Self.anew(cursor, epoch: page.epoch), .newEpoch)
     } else if page.lastID < cursor.position {
       self = .startOver(Self.anew(cursor, epoch: page.epoch), .rolledBack)

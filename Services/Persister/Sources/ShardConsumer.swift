@@ -25,9 +25,9 @@ struct ShardConsumer: Sendable {
     }
     var size = ReadSize(recordsMax: limits.batchRecordsMax, bytesMax: limits.batchBytesMax)
     var trimmer = Trimmer(interval: limits.trimInterval)
-    var backoff = Backoff()
+    var outage = LogOutage()
     while !term.isOver, !Task.isShuttingDownGracefully {
-      guard let page = try await read(after: cursor.position, limit: size.records, &backoff) else { continue }
+      guard let page = try await read(after: cursor.position, limit: size.records, &outage) else { continue }
       switch PageDecision(page, cursor: cursor) {
       case .idle:
         progress.stored(shard, through: cursor.position, hasMore: false)
@@ -47,16 +47,17 @@ struct ShardConsumer: Sendable {
   }
 
   /// - Returns: nil when the log did not answer; a pause lies behind it then.
-  private func read(after position: EventID, limit: Int, _ backoff: inout Backoff) async throws -> LogPage? {
+  private func read(after position: EventID, limit: Int, _ outage: inout LogOutage) async throws -> LogPage? {
     do {
       let page = try await log.read(shard: shard, after: position, limit: limit, wait: limits.readWait)
-      backoff.reset()
+      if outage.end() { logger.notice("The log answers again", metadata: ["shard": "\(shard)"]) }
       return page
     } catch {
       try Task.checkCancellation()
       metrics.readFailed()
-      logger.warning("The log cannot be read; it is asked again", metadata: ["shard": "\(shard)", "error": "\(error)"])
-      let pause = backoff.next()
+      let (pause, isFirst) = outage.failed()
+      // Once an outage: sixteen shards that each tell of every attempt would drown the rest.
+      if isFirst { logger.warning("The log cannot be read; it is asked again", metadata: ["shard": "\(shard)", "error": "\(error)"]) }
       try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
       try Task.checkCancellation()
       return nil
@@ -67,7 +68,7 @@ struct ShardConsumer: Sendable {
     metrics.startedOver(reason)
     let sentence =
       switch reason {
-      case .newEpoch: "The log was lost and begun anew: it is read from its beginning"
+      case .newEpoch: "The log was lost: the new one is read from its beginning"
       case .rolledBack: "The log is behind what was stored of it: it is read from its beginning, and nothing is stored twice"
       }
     logger.error(
@@ -92,6 +93,23 @@ struct ShardConsumer: Sendable {
       try Task.checkCancellation()
       logger.warning("The log cannot be trimmed; it is tried again", metadata: ["shard": "\(shard)", "error": "\(error)"])
     }
+  }
+}
+
+/// Failures of the log in a row.
+private struct LogOutage {
+  private var backoff = Backoff()
+  private var isOn = false
+
+  mutating func failed() -> (pause: Duration, isFirst: Bool) {
+    defer { isOn = true }
+    return (backoff.next(), !isOn)
+  }
+
+  /// - Returns: whether there was one.
+  mutating func end() -> Bool {
+    defer { self = LogOutage() }
+    return isOn
   }
 }
 

@@ -85,7 +85,8 @@ struct ShardWorker: Service {
         try await waitForChange(owned, connection)
         term.end()
       }
-      try await group.waitForAll()
+      // The first error ends the others too: `waitForAll` would wait for them.
+      for try await _ in group {}
     }
   }
 

@@ -13,9 +13,9 @@ struct Certificates: Sendable {
     guard !FileManager.default.fileExists(atPath: certificate) else { return }
     let names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
     let elliptic = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-x509", "-days", "30"]
-    _ = try await Tool.run(
+    try await Tool.run(
       ["openssl", "req"] + elliptic + ["-subj", "/CN=Martlet local authority", "-keyout", "\(home)/ca.key", "-out", authority])
-    _ = try await Tool.run(
+    try await Tool.run(
       ["openssl", "req"] + elliptic + [
         "-CA", authority, "-CAkey", "\(home)/ca.key", "-subj", "/CN=localhost", "-addext", names,
         "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", certificate,

@@ -51,7 +51,7 @@ package struct MartletService: StackPart {
   }
 
   func probe() async throws {
-    _ = try await Tool.run(
+    try await Tool.run(
       ["curl", "--fail", "--silent", "--show-error", "--max-time", "5", "http://\(host):\(adminPort)/readyz"], limit: .seconds(10))
   }
 

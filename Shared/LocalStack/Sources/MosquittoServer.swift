@@ -28,7 +28,7 @@ package struct MosquittoServer: StackPart {
     // `-U` hashes a file in place, so that no password is seen in an argument list.
     let passwordFile = "\(home)/passwords"
     try folder.writePrivate(passwords.map { "\($0.rawValue):\($1)\n" }.joined(), to: passwordFile)
-    _ = try await Tool.run(["mosquitto_passwd", "-U", passwordFile])
+    try await Tool.run(["mosquitto_passwd", "-U", passwordFile])
     tls = try certificates.map { (try Ports.free(), $0.authority) }
 
     var settings = [
@@ -68,12 +68,12 @@ package struct MosquittoServer: StackPart {
 
   /// Publishes with `mosquitto_pub`: its arguments, and what it reads from standard input.
   package func publish(_ arguments: String..., user: User = .simulator, input: String = "", limit: Duration = .seconds(60)) async throws {
-    _ = try await Tool.run(["mosquitto_pub"] + arguments, environment: clientEnvironment(user), input: input, limit: limit)
+    try await Tool.run(["mosquitto_pub"] + arguments, environment: clientEnvironment(user), input: input, limit: limit)
   }
 
   /// Connects with real credentials and leaves when the subscription is confirmed.
   func probe() async throws {
-    _ = try await Tool.run(
+    try await Tool.run(
       ["mosquitto_sub", "-t", "martlet/probe/events/none", "-E"], environment: clientEnvironment(.admin), limit: .seconds(5))
   }
 }

@@ -39,7 +39,7 @@ struct PostgresInstallation {
       rm -rf "$data"
       cp -a --reflink=auto "$template" "$data"
       """
-    _ = try await Tool.run(
+    try await Tool.run(
       account.prefix + ["sh", "-c", script, "initdb", "/var/tmp/martlet-\(account.user)", version, data, "\(programs)/initdb"],
       named: "initdb")
   }

@@ -9,7 +9,9 @@ final class EpicuraSession: WebSocketSession, HubSession {
   struct Neighbours: Sendable {
     let gate: AccessGate
     let log: any EventLog
-    let jobs: JobQueue
+    /// For questions to `gate`. Apart from those to the log, so that a database that hangs holds up nothing but its own.
+    let accessJobs: JobQueue
+    let logJobs: JobQueue
     let limits: EpicuraSessionStateMachine.Limits
   }
 
@@ -30,7 +32,7 @@ final class EpicuraSession: WebSocketSession, HubSession {
     machine = EpicuraSessionStateMachine(limits: neighbours.limits, now: .now())
     subscriber.session = self
     hub.add(self)
-    ask({ .admission(await $0.gate.admit(token)) }, orElse: .admission(.unavailable))
+    ask(\.accessJobs, orElse: .admission(.unavailable)) { .admission(await $0.gate.admit(token)) }
   }
 
   // MARK: Input
@@ -58,30 +60,31 @@ final class EpicuraSession: WebSocketSession, HubSession {
     case .send(let message): subscriber.reply(message.encoded())
     case .sendEvent(let event): subscriber.reply(event.encoded())
     case .askWhetherMayWatch(let userID, let appliance, let attempt):
-      ask(
-        { .watch(appliance, attempt: attempt, await $0.gate.mayWatch(userID, appliance)) },
-        orElse: .watch(appliance, attempt: attempt, .unavailable))
+      ask(\.accessJobs, orElse: .watch(appliance, attempt: attempt, .unavailable)) {
+        .watch(appliance, attempt: attempt, await $0.gate.mayWatch(userID, appliance))
+      }
     case .join(let appliance):
       if subscriber.join(appliance) { handle(.live(appliance)) }
     case .readState(let appliance, let attempt):
-      ask(
-        { .state(appliance, attempt: attempt, try? await $0.log.state(of: appliance)) }, orElse: .state(appliance, attempt: attempt, nil))
+      ask(\.logJobs, orElse: .state(appliance, attempt: attempt, nil)) {
+        .state(appliance, attempt: attempt, try? await $0.log.state(of: appliance))
+      }
     case .release(let appliance, let id):
       subscriber.release(appliance, passingOver: Self.statusType, through: id)
     case .leave(let appliance): subscriber.leave(appliance)
     case .recheck(let userID, let appliances):
-      ask({ .rechecked(await $0.gate.recheck(userID, appliances)) }, orElse: .rechecked(nil))
+      ask(\.accessJobs, orElse: .rechecked(nil)) { .rechecked(await $0.gate.recheck(userID, appliances)) }
     case .close(let code, let reason): connection.close(code, reason: reason)
     }
   }
 
   /// Asks a neighbour off the loop and takes the answer in on the loop.
   private func ask(
-    _ question: @escaping @Sendable (Neighbours) async -> EpicuraSessionStateMachine.Input,
-    orElse refusal: EpicuraSessionStateMachine.Input
+    _ jobs: KeyPath<Neighbours, JobQueue>, orElse refusal: EpicuraSessionStateMachine.Input,
+    _ question: @escaping @Sendable (Neighbours) async -> EpicuraSessionStateMachine.Input
   ) {
     let (here, eventLoop, neighbours) = (NIOLoopBound(self, eventLoop: hub.eventLoop), hub.eventLoop, neighbours)
-    let isTaken = neighbours.jobs.submit {
+    let isTaken = neighbours[keyPath: jobs].submit {
       let answer = await question(neighbours)
       eventLoop.execute { here.value.handle(answer) }
     }

@@ -78,8 +78,8 @@ package struct StackSession: Sendable {
       return
     }
     kill(report.process, SIGTERM)
-    _ = try await Tool.run(["tail", "--pid=\(report.process)", "-s", "0.05", "-f", "/dev/null"], named: "localstack", limit: .seconds(60))
-    _ = try await Tool.run(["flock", "-w", "60", folder.lockFile, "true"], named: "localstack", limit: .seconds(70))
+    try await Tool.run(["tail", "--pid=\(report.process)", "-s", "0.05", "-f", "/dev/null"], named: "localstack", limit: .seconds(60))
+    try await Tool.run(["flock", "-w", "60", folder.lockFile, "true"], named: "localstack", limit: .seconds(70))
     Console.say("stopped; the data stays in \(folder.path)")
   }
 

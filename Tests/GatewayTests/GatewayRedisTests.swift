@@ -1,0 +1,62 @@
+import EventLog
+import LocalStack
+import Logging
+import Models
+import NIOCore
+import NIOPosix
+import RedisClient
+import Testing
+import WebSocketTestClient
+
+@testable import Gateway
+
+/// The gateway on a real Redis, with no more rights there than it has in the field.
+@Suite(.timeLimit(.minutes(2))) struct GatewayRedisTests {
+  private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+  private func withGateway(_ body: @escaping @Sendable (TestGateway, LocalStack) async throws -> Void) async throws {
+    try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
+      let redis = try stack.redis
+      func log(_ user: RedisServer.User) throws -> RedisEventLog {
+        var configuration = try RedisConfiguration(url: redis.url(user), password: redis.password(user))
+        // A machine that runs every test at once may be slow.
+        configuration.callTimeout = .seconds(20)
+        return RedisEventLog(configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Self.quiet)
+      }
+      let configuration = try RedisConfiguration(url: redis.url(.gateway), password: redis.password(.gateway))
+      try await TestGateway.run(
+        on: try log(.gateway), appendingTo: try log(.admin), loopCount: 2,
+        liveFeed: { RedisSubscription(configuration: configuration, eventLoop: $0, receiver: $1, logger: Self.quiet) }
+      ) { @Sendable gateway in try await body(gateway, stack) }
+    }
+  }
+
+  @Test func `Events come from Redis as they were appended`() async throws {
+    try await withGateway { gateway, _ in
+      try await gateway.append(Samples.status("cooking", 0))
+      try await gateway.subscribed(status: "cooking") { client in
+        _ = try await client.read()
+        for number in 1...100 {
+          let sent = try await gateway.append(Samples.event("cooking:error", UInt64(number)))
+          #expect(try await client.read().payload == sent[0])
+        }
+      }
+      try await gateway.gateway.canary.check()
+    }
+  }
+
+  @Test func `When Redis is killed and comes back, a client gets every discrete event once and in order`() async throws {
+    try await withGateway { gateway, stack in
+      try await gateway.subscribed { client in
+        var sent = try await gateway.append(Samples.event("cooking:error", 0))
+        for round in 1...3 {
+          try await stack.kill("redis")
+          try await stack.start("redis")
+          // Some of these are appended before the gateway has its subscription again, some after.
+          for number in 1...40 { sent += try await gateway.append(Samples.event("cooking:error", UInt64(round * 100 + number))) }
+        }
+        for message in sent { #expect(try await client.read().payload == message) }
+      }
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import Foundation
+import LocalStack
+
+/// The whole backbone on this machine: real servers, our services, and the accounts of a test.
+struct Backbone: Sendable {
+  static let user = "alice"
+
+  let stack: LocalStack
+  /// The token of `user`, who owns every appliance.
+  let token: String
+
+  /// Runs `body` with a backbone of its own.
+  static func run(
+    appliances: [String], gateways: Int = 2, _ body: @Sendable (Backbone) async throws -> Void
+  ) async throws {
+    var configuration = LocalStackConfiguration.whole(gateways: gateways)
+    configuration.environment = ["MARTLET_LOG_LEVEL": "info"]
+    try await LocalStack.run(configuration) { stack in
+      let accounts = "\(stack.folder.path)/accounts.yaml"
+      try Self.accounts(appliances).write(toFile: accounts, atomically: true, encoding: .utf8)
+      try await stack.martletctl("apply", accounts)
+      try await body(Backbone(stack: stack, token: stack.martletctl("token", user)))
+    }
+  }
+
+  static func accounts(_ appliances: [String]) -> String {
+    let rows = appliances.map { "  - id: \($0)\n    dialect: epicura\n    owner: \(user)\n" }
+    return "users:\n  - id: \(user)\nappliances:\n" + rows.joined()
+  }
+
+  /// The address of one replica, past nginx.
+  func gateway(_ number: Int) throws -> String {
+    let service = try stack.service("gateway-\(number)")
+    return "ws://\(service.host):\(service.port)/ws"
+  }
+
+  /// Waits until a query gives `expected`. PostgreSQL may be away for a while.
+  func waitForRow(_ expected: String, limit: Duration = .seconds(60), _ sql: String) async throws {
+    let deadline = ContinuousClock.now + limit
+    var last = ""
+    while ContinuousClock.now < deadline {
+      do {
+        last = try await stack.postgres.query(sql)
+        if last == expected { return }
+      } catch let error as LocalStackError {
+        last = error.message
+      }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    throw Mailbox.Expired(description: "\(sql): not \(expected) but \(last) after \(limit)")
+  }
+}

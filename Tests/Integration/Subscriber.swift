@@ -1,0 +1,54 @@
+import Foundation
+import Subprocess
+
+/// An app: a WebSocket client that is none of ours (Python `websockets`), as a child process.
+struct Subscriber: Sendable {
+  let mailbox = Mailbox()
+
+  /// Connects, subscribes, and runs `body` once every subscription is confirmed. Ends the client afterwards.
+  ///
+  /// - Parameter types: only messages of these types reach the mailbox, besides `subscribed` and errors; empty for all.
+  static func run(
+    _ url: String, token: String, appliances: [String], types: [String] = [], _ body: @escaping @Sendable (Subscriber) async throws -> Void
+  ) async throws {
+    let subscriber = Subscriber()
+    enum Ended { case client, body }
+    try await withThrowingTaskGroup(of: Ended.self) { group in
+      group.addTask {
+        let wanted = types.isEmpty ? "" : (types + ["subscribed", "error", "test:closed"]).joined(separator: ",")
+        let program = try Clients.path("subscriber.py")
+        _ = try await Subprocess.run(
+          .name("env"), arguments: Arguments(["/usr/bin/python3", program, url] + appliances),
+          environment: .inherit.updating(["TOKEN": token, "TYPES": wanted]), input: .none, output: .sequence,
+          error: .currentStandardError
+        ) { execution in
+          for try await line in execution.standardOutput.strings() { await subscriber.mailbox.append(try JSON(line)) }
+        }
+        return .client
+      }
+      group.addTask {
+        try await subscriber.mailbox.wait(for: "subscription") { messages in
+          messages.count { $0["type"]?.string == "subscribed" } == appliances.count ? () : nil
+        }
+        try await body(subscriber)
+        return .body
+      }
+      // A client that leaves early says why in the mailbox; the body's end is what counts.
+      while let ended = try await group.next() {
+        if ended == .body { group.cancelAll() }
+      }
+    }
+  }
+
+  /// Waits for an event, and returns it.
+  func event(_ type: String, where matches: @escaping @Sendable (JSON) -> Bool = { _ in true }) async throws -> JSON {
+    try await mailbox.wait(for: type) { messages in messages.first { $0["type"]?.string == type && matches($0) } }
+  }
+}
+
+/// The programs that stand in for apps.
+enum Clients {
+  static func path(_ name: String) throws -> String {
+    URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Clients/\(name)").path(percentEncoded: false)
+  }
+}
