@@ -38,6 +38,7 @@ let package = Package(
     .executable(name: "persister", targets: ["PersisterMain"]),
     .executable(name: "martletctl", targets: ["MartletctlMain"]),
     .executable(name: "localstack", targets: ["LocalStackMain"]),
+    .executable(name: "bench", targets: ["Bench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -78,7 +79,7 @@ let package = Package(
     tests(of: "WebSocketTransport", nio + ["WebSocketTestClient", lifecycle, logging]),
 
     // Ports.
-    shared("EventLog", ["Models", "RedisClient", .product(name: "NIOCore", package: "swift-nio"), lifecycle, logging]),
+    shared("EventLog", ["Digests", "Models", "RedisClient", .product(name: "NIOCore", package: "swift-nio"), lifecycle, logging]),
     tests(of: "EventLog", nio + ["Models", "RedisClient", "LocalStack", lifecycle, logging]),
     shared("Store", ["Models", "Digests", "PostgresClient"], resources: [.embedInCode("Migrations")]),
     tests(of: "Store", ["Models", "PostgresClient", "LocalStack", logging]),
@@ -139,6 +140,13 @@ let package = Package(
       ], main: [arguments])
     + [
       tests(of: "Martletctl", ["Access", "LocalStack", "MartletctlMain", "Models", "MQTTClient", "Store", subprocess]),
+      .testTarget(
+        name: "IntegrationTests",
+        dependencies: ["LocalStack", "LocalStackMain", "GatewayMain", "IngestMain", "PersisterMain", "MartletctlMain", subprocess],
+        path: "Tests/Integration", exclude: ["Clients"]),
+      .executableTarget(
+        name: "Bench", dependencies: nio + ["LocalStack", "MQTTClient", arguments, logging], path: "Tests/Benchmarks",
+        exclude: ["README.md"]),
       .testTarget(name: "HouseRulesTests", path: "Tests/HouseRulesTests"),
     ],
   swiftLanguageModes: [.v6]

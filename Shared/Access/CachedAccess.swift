@@ -19,8 +19,12 @@ package final class CachedAccess: AccessDirectory {
   private struct State {
     var answers: [Question: Answer] = [:]
     var generation = 0
+    /// When the directory last failed to answer.
+    var failedAt: ContinuousClock.Instant?
   }
 
+  /// After a failure, answers that can bridge it are given without asking again for this long, so that nobody waits for a directory that hangs.
+  private static let restAfterFailure = Duration.seconds(5)
   /// Answers kept at once; past it all are forgotten and asked again.
   private static let answerCountMax = 200_000
 
@@ -57,20 +61,26 @@ package final class CachedAccess: AccessDirectory {
   }
 
   private func answer(_ question: Question, ask: (any AccessDirectory) async throws -> Bool) async throws -> Bool {
-    let (known, generation) = state.withLock { ($0.answers[question], $0.generation) }
+    let (known, generation, failedAt) = state.withLock { ($0.answers[question], $0.generation, $0.failedAt) }
     let asked = now()
-    if let known, known.at.duration(to: asked) < freshFor { return known.yes }
+    if let known {
+      let age = known.at.duration(to: asked)
+      let isResting = failedAt.map { $0.duration(to: asked) < Self.restAfterFailure } ?? false
+      if age < freshFor || (isResting && age < servedFor) { return known.yes }
+    }
     do {
       let yes = try await ask(directory)
       state.withLock { keep(Answer(yes: yes, at: asked), to: question, in: &$0, from: generation) }
       return yes
     } catch {
+      state.withLock { $0.failedAt = now() }
       if let known, known.at.duration(to: asked) < servedFor, state.withLock({ $0.generation == generation }) { return known.yes }
       throw error
     }
   }
 
   private func keep(_ answer: Answer, to question: Question, in state: inout State, from generation: Int) {
+    state.failedAt = nil
     guard state.generation == generation else { return }
     if state.answers.count >= Self.answerCountMax { state.answers.removeAll() }
     state.answers[question] = answer

@@ -1,20 +1,20 @@
+internal import Digests
+
 /// The server-side part of the log: a library of Redis Functions (Redis 7), which runs as one step.
 ///
-/// The library's and the functions' names carry a version, so that replicas of two versions work side by side during an upgrade.
+/// Its name ends with a digest of its code, so that replicas of two versions work side by side during an upgrade, each with its own.
 enum AppendFunction {
-  static let library = "martlet_v1"
-  static let append = "martlet_append_v1"
+  static let append = "martlet_append_" + Digests.hex(Digests.sha256(code.utf8)).prefix(12)
+  static let source = "#!lua name=\(append)\n\(code)\nredis.register_function('\(append)', append)\n"
 
-  /// `FCALL martlet_append_v1 <n> KEYS… ARGV…`
+  /// `FCALL <name> <n> KEYS… ARGV…`
   ///
   /// KEYS: events and epoch of the shard, seen and seen-before of this writer, the same of everyone; then state and history of each appliance in this call.
   /// ARGV: epoch's random part, window, window's lifetime in ms, history length, history's lifetime in ms, types per appliance, number of appliances, their channels; then per entry
   /// six: flags (`d` discrete, `t` telemetry, `x` dead letter; followed by `w` for the writer's window or `e` for everyone's, and by `?` if it may be a duplicate), the appliance's index (dead letter: the reason),
   /// the type (topic), the order in µs (receipt), the fingerprint or nothing, the event's JSON (payload).
   /// Answers one string per entry: nothing for a duplicate, else the id, with ` late` behind it for a late event.
-  static let source = """
-    #!lua name=\(library)
-
+  private static let code = """
     local function append(keys, args)
       local events, epoch = keys[1], keys[2]
       local windows = {
@@ -115,7 +115,5 @@ enum AppendFunction {
       end
       return outcomes
     end
-
-    redis.register_function('\(append)', append)
     """
 }

@@ -94,7 +94,7 @@ package final class RedisEventLog: EventLog, Service {
   private func loadFunction() async throws {
     do {
       _ = try await client.send(RedisCommand("FUNCTION", "LOAD", AppendFunction.source))
-      logger.info("loaded the function library on Redis", metadata: ["library": "\(AppendFunction.library)"])
+      logger.info("loaded the function library on Redis", metadata: ["library": "\(AppendFunction.append)"])
     } catch let error as RedisError where error.message.contains("already exists") {}
   }
 
@@ -122,6 +122,15 @@ package final class RedisEventLog: EventLog, Service {
   // MARK: Read
 
   package func read(shard: Int, after: EventID, limit: Int, wait: Duration) async throws -> LogPage {
+    do {
+      return try await readPage(shard, after, limit, wait)
+    } catch let error as RedisError where error.code == .protocolViolation && limit > 1 {
+      // Large events make a page too large for one reply: a smaller one gets through.
+      return try await read(shard: shard, after: after, limit: max(1, limit / 8), wait: wait)
+    }
+  }
+
+  private func readPage(_ shard: Int, _ after: EventID, _ limit: Int, _ wait: Duration) async throws -> LogPage {
     let stream = Bus.events(shard)
     var read = RedisCommand("XREAD", "COUNT", limit)
     if wait > .zero {

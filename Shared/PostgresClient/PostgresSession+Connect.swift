@@ -71,7 +71,7 @@ extension PostgresSession {
   /// Takes libpq's verbose text apart: the last line that is a message, and the error code in it.
   static func parseConnectFailure(_ text: String) -> (sqlState: String?, explanation: String) {
     let lines = text.split(separator: "\n").filter { line in
-      !["LOCATION:", "DETAIL:", "HINT:"].contains { line.hasPrefix($0) }
+      !["LOCATION:", "DETAIL:", "HINT:", "\t"].contains { line.hasPrefix($0) }
     }
     let line = lines.last.map(String.init) ?? "no connection"
     // "connection to server at …: FATAL:  28P01: password authentication failed for user …"

@@ -75,7 +75,6 @@ final class CallDispatcher {
     let now = NIODeadline.now()
     while let request = queue.nextRequest(now: now) { channel.write(request, promise: nil) }
     channel.flush()
-    if let next = queue.nextDeadline { schedule(next) }
   }
 
   private func schedule(_ deadline: NIODeadline) {
@@ -88,8 +87,8 @@ final class CallDispatcher {
   private func deadlineReached() {
     timerDeadline = nil
     let expiry = queue.expire(now: .now())
-    let unreachable = RedisError(.unreachable, lastFailure?.message ?? "there is no connection to Redis at \(address)")
-    for promise in expiry.unsent { promise.fail(unreachable) }
+    let unsent = lastFailure ?? RedisError(.unreachable, "there is no connection to Redis at \(address)")
+    for promise in expiry.unsent { promise.fail(unsent) }
     for promise in expiry.unanswered {
       promise.fail(RedisError(.timeout, "Redis at \(address) did not answer in time; it may have done what was asked"))
     }

@@ -15,7 +15,6 @@ struct CallQueue<Token> {
     let deadline: NIODeadline
     /// Nil once the caller has been told: what still comes in is thrown away.
     var token: Token?
-    var replies: Outcome = []
   }
 
   enum ReplyOutcome {
@@ -38,6 +37,8 @@ struct CallQueue<Token> {
   private let silenceMax: TimeAmount
   private var unsent = CircularBuffer<Call>()
   private var sent = CircularBuffer<Call>()
+  /// What has come for the oldest call that was sent.
+  private var replies: Outcome = []
   private var byteCount = 0
   /// When the last reply came, or when the oldest call was sent, whichever is later.
   private var lastProgress = NIODeadline.uptimeNanoseconds(0)
@@ -66,17 +67,14 @@ struct CallQueue<Token> {
   }
 
   mutating func received(_ reply: RESPValue, now: NIODeadline) -> ReplyOutcome {
-    guard let index = sent.indices.first else { return .unexpected }
+    guard let oldest = sent.first else { return .unexpected }
     lastProgress = now
-    if case .error(let error) = reply {
-      sent[index].replies.append(.failure(error))
-    } else {
-      sent[index].replies.append(.success(reply))
-    }
-    guard sent[index].replies.count == sent[index].replyCount else { return .needsMore }
-    let call = sent.removeFirst()
-    byteCount -= call.request.readableBytes
-    return call.token.map { .finished($0, call.replies) } ?? .discarded
+    if case .error(let error) = reply { replies.append(.failure(error)) } else { replies.append(.success(reply)) }
+    guard replies.count == oldest.replyCount else { return .needsMore }
+    sent.removeFirst()
+    byteCount -= oldest.request.readableBytes
+    defer { replies = [] }
+    return oldest.token.map { .finished($0, replies) } ?? .discarded
   }
 
   /// The caller has given up: its token, unless it has been answered already.
@@ -119,7 +117,10 @@ struct CallQueue<Token> {
 
   /// The connection has gone, and with it the calls under way.
   mutating func removeSent() -> [Token] {
-    defer { sent.removeAll() }
+    defer {
+      sent.removeAll()
+      replies = []
+    }
     for call in sent { byteCount -= call.request.readableBytes }
     return sent.compactMap(\.token)
   }

@@ -5,9 +5,10 @@ import Synchronization
 
 /// A client of one Redis server: one connection, many calls under way on it at a time, answered in order (pipelining).
 ///
-/// `run()` keeps the connection. A call that comes while there is none waits for it until its deadline, then fails with `unreachable`. A call under
-/// way when the connection breaks fails with `closed` and is never sent again by itself. Every call has a deadline; the calls that wait are bounded
-/// (`RedisConfiguration.Limits`), and one too many fails with `overloaded`. A blocking command blocks every call behind it: give it a client of its own.
+/// `run()` keeps the connection. A call that comes while there is none waits for it until its deadline, then fails with why the last attempt to
+/// connect failed (`unreachable`, `tls`, `authentication`). A call under way when the connection breaks fails with `closed` and is never sent again by
+/// itself. Every call has a deadline; the calls that wait are bounded (`RedisConfiguration.Limits`), and one too many fails with `overloaded`. A
+/// blocking command blocks every call behind it: give it a client of its own.
 package final class RedisClient: Service, Sendable {
   package let configuration: RedisConfiguration
   private let connector: RedisConnector

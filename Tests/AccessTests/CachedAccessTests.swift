@@ -70,6 +70,18 @@ import Testing
     await #expect(throws: Unreachable.self) { try await access.userExists("u") }
   }
 
+  @Test func `A directory that has just failed is not asked again for what is known`() async throws {
+    let access = access
+    #expect(try await access.userExists("u"))
+    clock.advance(by: .seconds(60))
+    directory.state.withLock { $0.isDown = true }
+    for _ in 0..<5 { #expect(try await access.userExists("u")) }
+    #expect(directory.state.withLock { $0.questions } == 2)
+    clock.advance(by: .seconds(6))
+    directory.state.withLock { ($0.isDown, $0.answer) = (false, false) }
+    #expect(try await !access.userExists("u"))
+  }
+
   @Test func `Invalidation forgets every answer, also as a bridge`() async throws {
     let access = access
     #expect(try await access.userExists("u"))

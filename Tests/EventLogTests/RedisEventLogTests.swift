@@ -12,7 +12,7 @@ import Testing
 
   /// A Redis of its own, and a log on it that may do no more than the services' users together.
   private func withLog(
-    limits: LogLimits = LogLimits(), user: RedisServer.User = .admin, memoryBytesMax: Int? = nil,
+    limits: LogLimits = LogLimits(), user: RedisServer.User = .admin, memoryBytesMax: Int? = nil, replyBytesMax: Int? = nil,
     _ body: (RedisEventLog, LocalStack) async throws -> Void
   ) async throws {
     var stackConfiguration = LocalStackConfiguration([.redis])
@@ -22,6 +22,7 @@ import Testing
       var configuration = try RedisConfiguration(url: redis.url(user), password: redis.password(user))
       // A machine that runs every test at once may be slow.
       configuration.callTimeout = .seconds(30)
+      if let replyBytesMax { configuration.limits.replyBytes = replyBytesMax }
       let log = RedisEventLog(
         configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Self.quiet, limits: limits)
       try await withThrowingTaskGroup { group in
@@ -140,6 +141,22 @@ import Testing
 
   private func eventOf(_ entry: LogEntry) -> Event? {
     if case .event(let event) = entry.content { event } else { nil }
+  }
+
+  @Test func `A page too large for one reply is read in smaller ones`() async throws {
+    try await withLog(replyBytesMax: 1 << 20) { log, _ in
+      var event = try #require(try eventOf(entry(0)))
+      event.data = Array("{\"block\":\"\(String(repeating: "x", count: 60_000))\"}".utf8)
+      let entry = LogEntry(.event(event), order: event.timestamp)
+      for _ in 0..<4 { _ = try await log.append(Array(repeating: entry, count: 10)) }
+      var (last, count) = (EventID.zero, 0)
+      while count < 40 {
+        let records = try await log.read(shard: entry.shard, after: last, limit: 100, wait: .seconds(5)).records
+        count += records.count
+        last = try #require(records.last?.id)
+      }
+      #expect(count == 40)
+    }
   }
 
   @Test func `What another program wrote into the stream becomes a dead letter`() async throws {

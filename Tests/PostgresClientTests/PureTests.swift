@@ -105,5 +105,7 @@ import Testing
     #expect(PostgresSession.parseConnectFailure(text) == ("28P01", "password authentication failed for user \"x\""))
     let refused = "connection to server at \"::1\", port 1 failed: Connection refused"
     #expect(PostgresSession.parseConnectFailure(refused) == (nil, refused))
+    let hint = "\n\tIs the server running on that host and accepting TCP/IP connections?\n"
+    #expect(PostgresSession.parseConnectFailure(refused + hint) == (nil, refused))
   }
 }

@@ -86,4 +86,14 @@ struct CallQueueTests {
     #expect(queue.waitingCount == 1)
     #expect(queue.removeAll() == ["call 2"])
   }
+
+  @Test func `replies of a call whose connection was lost are not those of the next one`() {
+    var queue = queue()
+    #expect([queue.append(call(1, replies: 3)), queue.append(call(2))] == [true, true])
+    _ = queue.nextRequest(now: at(0))
+    _ = queue.received(.null, now: at(1))
+    #expect(queue.removeSent() == ["call 1"])
+    _ = queue.nextRequest(now: at(2))
+    #expect(finished(queue.received(.null, now: at(3))) == "call 2: 1")
+  }
 }

@@ -30,6 +30,17 @@ struct LogInTests {
     }
   }
 
+  @Test func `a call that waits for a connection in vain is told why there is none`() async throws {
+    try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
+      let redis = try stack.redis
+      let client = makeClient(try RedisConfiguration(url: redis.url(.gateway), password: "not-the-secret"))
+      try await running(client) {
+        let error = await #expect(throws: RedisError.self) { try await client.send(RedisCommand("PING"), timeout: .seconds(3)) }
+        #expect(error?.code == .authentication)
+      }
+    }
+  }
+
   @Test func `what the access list forbids is told as such`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
       let redis = try stack.redis

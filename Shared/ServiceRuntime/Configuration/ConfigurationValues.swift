@@ -148,8 +148,10 @@ package struct ConfigurationValues: Sendable {
   /// The text for an error, cut, and without what may be a password inside an address.
   private func shown(_ variable: ConfigurationVariable) -> String {
     var text = optionalString(variable) ?? ""
-    if let scheme = text.range(of: "://"), let at = text.lastIndex(of: "@"), scheme.upperBound <= at {
-      text.replaceSubrange(scheme.upperBound..<at, with: "…")
+    if let at = text.lastIndex(of: "@") {
+      // Even where it is no proper address: what stands before the @ may be one that was mistyped.
+      let start = text.range(of: "://").map { min($0.upperBound, at) } ?? text.startIndex
+      text.replaceSubrange(start..<at, with: "…")
     } else if text.range(of: "password", options: .caseInsensitive) != nil {
       return "(not shown: it holds a password)"
     }

@@ -1,0 +1,28 @@
+import ArgumentParser
+import LocalStack
+
+/// Measures the whole backbone on this machine and prints what came out. Nothing is asserted: a figure is for a person to compare.
+@main
+struct Bench: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench", abstract: "Measure throughput, latency, CPU and memory on servers of its own, and print the figures.")
+
+  @Option(help: "Messages from MQTT to PostgreSQL.") var messages = 100_000
+  @Option(help: "Clients of one appliance.") var clients = 1000
+  @Option(help: "Idle connections.") var idle = 10_000
+  @Option(help: "Seconds of the steady fan-out.") var seconds = 10
+
+  func run() async throws {
+    var configuration = LocalStackConfiguration.whole(gateways: 1)
+    configuration.postgresSyncsToDisk = true
+    configuration.environment = ["MARTLET_LOG_LEVEL": "warning"]
+    configuration.progress = { Report.progress($0) }
+    try await LocalStack.run(configuration) { stack in
+      let scene = try await Scene(stack)
+      Report.heading()
+      try await IngestBench(scene: scene, messageCount: messages).run()
+      try await FanOutBench(scene: scene, clientCount: clients, seconds: seconds).run()
+      try await IdleBench(scene: scene, connectionCount: idle).run()
+    }
+  }
+}
