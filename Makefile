@@ -37,10 +37,11 @@ up: build ## Run everything in the background; .local/stack.json has the address
 down: ## Stop what `make up` started; its data stays in .local
 	@if [ -x $(LOCALSTACK) ]; then $(LOCALSTACK) down --folder $(FOLDER); else echo "Nothing is built, so nothing runs."; fi
 
+# Four tests at a time, because many start servers of their own.
 .PHONY: test
 test: packages ## Build and run every test against real servers
 	$(SWIFT_BUILD) --build-tests
-	swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest $(if $(XUNIT),--xunit-output $(XUNIT))
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest $(if $(XUNIT),--xunit-output $(XUNIT))
 
 .PHONY: bench
 bench: build ## Measure throughput, latency and memory, and print the figures

@@ -58,9 +58,10 @@ import Testing
     try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
       let redis = try stack.redis
       func log(_ user: RedisServer.User) throws -> RedisEventLog {
-        RedisEventLog(
-          configuration: try RedisConfiguration(url: redis.url(user), password: redis.password(user)),
-          eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Self.quiet)
+        var configuration = try RedisConfiguration(url: redis.url(user), password: redis.password(user))
+        configuration.callTimeout = .seconds(30)
+        return RedisEventLog(
+          configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Self.quiet)
       }
       let (ingest, persister, gateway) = try (log(.ingest), log(.persister), log(.gateway))
       let appliance = try ApplianceID("A")

@@ -100,4 +100,13 @@ import Testing
       #expect(!FileManager.default.fileExists(atPath: SourceTree.root.appending(path: "Shared/\(name)").path()), "Shared/\(name)")
     }
   }
+
+  @Test func `The page of metrics names every metric`() throws {
+    let page = try String(contentsOf: SourceTree.root.appending(path: "deploy/METRICS.md"), encoding: .utf8)
+    let name = /"(martlet_[a-z_]+)":/
+    let described = try SourceTree.files(in: "Services").filter { $0.path.hasSuffix("Metrics.swift") }
+      .flatMap { $0.lines.flatMap { $0.matches(of: name).map { String($0.output.1) } } }
+    #expect(!described.isEmpty)
+    for metric in described { #expect(page.contains("`\(metric)`"), "deploy/METRICS.md does not name \(metric)") }
+  }
 }

@@ -67,7 +67,14 @@ final class ManagedProcess: Sendable {
     options.processGroupID = 0  // a Ctrl-C in the terminal is for the stack, which stops its parts in order
     options.teardownSequence = [.send(signal: Signal(rawValue: launch.stopSignal.number), allowedDurationToNextStep: .seconds(5))]
     let environment = Tool.baseEnvironment.merging(launch.environment) { _, own in own }
-    let gate = #"read -r go || exit 0; umask 077; exec >>"$2" 2>&1; cd "$1" && shift 2 && exec "$@" </dev/null"#
+    // Thousands of connections need more open files than a shell's usual 1024.
+    let gate = """
+      read -r go || exit 0
+      umask 077
+      exec >>"$2" 2>&1
+      ulimit -Sn 65536 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
+      cd "$1" && shift 2 && exec "$@" </dev/null
+      """
     do {
       let result = try await Subprocess.run(
         .name("sh"), arguments: Arguments(["-c", gate, launch.name, launch.folder, launch.log] + launch.command),

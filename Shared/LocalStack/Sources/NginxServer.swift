@@ -24,7 +24,6 @@ package struct NginxServer: StackPart {
       pid \(home)/nginx.pid;
       error_log stderr error;
       worker_processes 1;
-      worker_rlimit_nofile 65536;
       worker_shutdown_timeout 5s;
       events { worker_connections 32768; }
       http {

@@ -36,6 +36,9 @@ package struct StackFolder: Sendable {
   /// The addresses of the running stack; missing when none runs.
   package var reportFile: String { "\(path)/stack.json" }
 
+  /// The token of the demo's user, valid for a week from the stack's start.
+  package var tokenFile: String { "\(path)/token" }
+
   /// The file that keeps a credential; readable by its owner only.
   package func secretFile(_ name: String) -> String { "\(path)/secrets/\(name)" }
 

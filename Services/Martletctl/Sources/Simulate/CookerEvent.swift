@@ -23,10 +23,14 @@ enum CookerEvent: Sendable, Equatable {
     var targetTemperature: Double
     var stirPattern: String
     var remainingSeconds: Int
-    /// The camera's class and its confidence, 0 to 1, in stages that it watches.
-    var sight: (name: String, confidence: Double)?
+    /// What the camera sees, in stages that it watches.
+    var sight: Sight?
 
-    static func == (left: Self, right: Self) -> Bool { left.text.bytes == right.text.bytes }
+    struct Sight: Sendable, Equatable {
+      var name: String
+      /// 0 to 1.
+      var confidence: Double
+    }
   }
 
   struct StageChange: Sendable, Equatable {

@@ -98,10 +98,10 @@ struct CookingSession: Sendable {
     let part = stageSeconds / stageLength
     let before = recipe.stages[..<stage].reduce(0) { $0 + $1.estimatedSeconds }
     let done = (Double(before) + Double(current.estimatedSeconds) * part) / Double(recipe.estimatedSeconds)
-    var sight: (String, Double)?
+    var sight: CookerEvent.Progress.Sight?
     if cameraWorks, !current.classes.isEmpty {
       let index = min(Int(part * Double(current.classes.count)), current.classes.count - 1)
-      sight = (current.classes[index], .random(in: 0.6...0.98, using: &random))
+      sight = .init(name: current.classes[index], confidence: .random(in: 0.6...0.98, using: &random))
     }
     return .init(
       sessionID: id, stage: stage + 1, stageName: current.name, stageCount: recipe.stages.count, percent: min(99, Int(done * 100)),

@@ -32,19 +32,14 @@ package struct StackSession: Sendable {
     }
   }
 
-  /// Starts the stack with the demo's accounts and a simulated cooker, and follows the live events until SIGINT or SIGTERM.
+  /// Starts the stack and a simulated cooker, and follows the live events until SIGINT or SIGTERM.
   package func demo() async throws {
     try await withStack { stack in
-      Console.say("applying deploy/demo.yaml")
-      Console.say(try await stack.martletctl("apply", DeployFiles.path("demo.yaml")))
-      let tokenFile = "\(folder.path)/token"
-      let token = try await stack.martletctl("token", Demo.user)
-      try folder.writePrivate(token, to: tokenFile)
-      var report = StackReport(stack)
-      report.tokenFile = tokenFile
-      try report.write(to: folder)
       try await stack.keepMartletctl("simulator", ["simulate", "epicura", Demo.appliance])
-      Console.say(Demo.introduction(webSocket: report.webSocket ?? "", token: token, tokenFile: tokenFile))
+      Console.say(
+        try Demo.introduction(
+          webSocket: "\(stack.nginx.url)/ws", token: String(contentsOfFile: folder.tokenFile, encoding: .utf8), tokenFile: folder.tokenFile)
+      )
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await stack.followMartletctl(["tail", Demo.appliance]) }
         group.addTask { await Self.waitForStopSignal() }
@@ -98,7 +93,13 @@ package struct StackSession: Sendable {
     Console.say("starting in \(folder.path)")
     defer { try? FileManager.default.removeItem(atPath: folder.reportFile) }
     try await LocalStack.run(configuration) { stack in
-      let report = StackReport(stack)
+      var report = StackReport(stack)
+      if only.isEmpty {
+        Console.say("applying deploy/demo.yaml")
+        Console.say(try await stack.martletctl("apply", DeployFiles.path("demo.yaml")))
+        try folder.writePrivate(await stack.martletctl("token", Demo.user, "--lifetime", "7d"), to: folder.tokenFile)
+        report.tokenFile = folder.tokenFile
+      }
       try report.write(to: folder)
       Console.say("WebSocket \(report.webSocket ?? "-")   MQTT \(report.mqtt ?? "-")   everything else: \(folder.reportFile)")
       try await body(stack)
