@@ -65,15 +65,18 @@ let package = Package(
     tests(of: "Models"),
     shared("Backoff"),
     tests(of: "Backoff"),
+    shared("ServerURL"),
+    tests(of: "ServerURL"),
     shared("Digests", ["COpenSSL"]),
     tests(of: "Digests"),
 
     // Clients and transports.
-    shared("RedisClient", nio + ["Backoff", "CHiredis", .product(name: "NIOSSL", package: "swift-nio-ssl"), lifecycle, logging]),
+    shared(
+      "RedisClient", nio + ["Backoff", "CHiredis", "ServerURL", .product(name: "NIOSSL", package: "swift-nio-ssl"), lifecycle, logging]),
     tests(of: "RedisClient", nio + ["LocalStack", .product(name: "NIOEmbedded", package: "swift-nio"), lifecycle, logging]),
     shared("PostgresClient", ["Backoff", "CLibpq", lifecycle, logging]),
     tests(of: "PostgresClient", ["LocalStack", lifecycle, logging]),
-    shared("MQTTClient", ["Backoff", "CMosquitto", lifecycle, logging]),
+    shared("MQTTClient", ["Backoff", "CMosquitto", "ServerURL", lifecycle, logging]),
     tests(of: "MQTTClient", ["LocalStack", lifecycle, logging, subprocess]),
     shared("WebSocketTransport", nio + ["Digests", lifecycle, logging]),
     tests(of: "WebSocketTransport", nio + ["WebSocketTestClient", lifecycle, logging]),

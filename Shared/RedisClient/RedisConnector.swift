@@ -1,4 +1,5 @@
 import Backoff
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -52,7 +53,7 @@ struct RedisConnector: Sendable {
     switch error {
     case let error as NIOConnectionError:
       error.connectionErrors.first.map { reason($0.error) } ?? "its name is not known"
-    case let error as IOError: error.description
+    case let error as IOError: String(cString: strerror(error.errnoCode))
     case ChannelError.connectTimeout: "no answer in time"
     default: RedisError.printable("\(error)")
     }

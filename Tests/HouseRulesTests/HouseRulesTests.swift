@@ -7,10 +7,11 @@ import Testing
   private static let mayImport: [String: Set<String>] = [
     "Models": [],
     "Backoff": [],
+    "ServerURL": [],
     "Digests": ["COpenSSL"],
-    "RedisClient": ["CHiredis", "Backoff"],
+    "RedisClient": ["CHiredis", "Backoff", "ServerURL"],
     "PostgresClient": ["CLibpq", "Backoff"],
-    "MQTTClient": ["CMosquitto", "Backoff"],
+    "MQTTClient": ["CMosquitto", "Backoff", "ServerURL"],
     "WebSocketTransport": ["Digests"],
     "ServiceRuntime": [],
     "LocalStack": [],

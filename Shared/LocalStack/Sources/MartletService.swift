@@ -43,6 +43,7 @@ package struct MartletService: StackPart {
     let own = [
       "MARTLET_HOST": host, "MARTLET_PORT": String(port), "MARTLET_ADMIN_HOST": host, "MARTLET_ADMIN_PORT": String(adminPort),
       "MARTLET_MQTT_CLIENT_ID": name, "MARTLET_LOG_FORMAT": "json",
+      "MARTLET_TRUSTED_PROXIES": host,  // nginx, which says whom it speaks for
     ]
     launch = Launch(
       name: name, command: [program],

@@ -26,7 +26,7 @@ package struct StackSession: Sendable {
   /// Starts the stack, tells its addresses, and keeps it until SIGINT or SIGTERM.
   package func run() async throws {
     try await withStack { stack in
-      Console.say("ready; stop with Ctrl-C or `localstack down`")
+      Console.say("ready; SIGTERM, Ctrl-C or `make down` stops it")
       await Self.waitForStopSignal()
       Console.say("stopping")
     }
@@ -36,10 +36,8 @@ package struct StackSession: Sendable {
   package func demo() async throws {
     try await withStack { stack in
       try await stack.keepMartletctl("simulator", ["simulate", "epicura", Demo.appliance])
-      Console.say(
-        try Demo.introduction(
-          webSocket: "\(stack.nginx.url)/ws", token: String(contentsOfFile: folder.tokenFile, encoding: .utf8), tokenFile: folder.tokenFile)
-      )
+      let token = try String(contentsOfFile: folder.tokenFile, encoding: .utf8)
+      Console.say(try Demo.introduction(webSocket: "\(stack.nginx.url)/ws", token: token, tokenFile: folder.tokenFile))
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await stack.followMartletctl(["tail", Demo.appliance]) }
         group.addTask { await Self.waitForStopSignal() }
