@@ -1,5 +1,6 @@
 import Foundation
 import LocalStack
+import Synchronization
 import Testing
 
 @Suite struct LocalStackTests {
@@ -121,6 +122,21 @@ import Testing
       let error = await #expect(throws: LocalStackError.self) { try await stack.start("persister-1") }
       #expect(error?.message.contains("redis") == true)
       #expect(throws: LocalStackError.self) { _ = try stack.postgres }
+    }
+  }
+
+  @Test func `A taken port is replaced and told`() async throws {
+    try await LocalStack.run(LocalStackConfiguration([.redis])) { other in
+      let taken = try other.redis.port
+      let told = Mutex<[String]>([])
+      var configuration = LocalStackConfiguration([.mosquitto])
+      configuration.mqttPort = taken
+      configuration.progress = { line in told.withLock { $0.append(line) } }
+      try await LocalStack.run(configuration) { stack in
+        let port = try stack.mosquitto.port
+        #expect(port != taken)
+        #expect(told.withLock { $0 }.contains("port \(taken) for MQTT is taken; \(port) is used instead"))
+      }
     }
   }
 

@@ -10,7 +10,7 @@ import Synchronization
   static func main() async {
     await ServiceRuntime.run("probe", configuration: ProbeConfiguration.self) { configuration, context in
       Counter(label: "probe_starts_total", dimensions: [("behavior", configuration.behavior.rawValue)]).increment()
-      context.health.addCheck("file") {
+      context.health.addCheck("file", deadline: .seconds(60)) {
         guard FileManager.default.fileExists(atPath: configuration.readyFile) else { throw ProbeError.notReady }
       }
       if configuration.behavior == .refuses { throw ProbeError.refused }

@@ -17,7 +17,7 @@ import Testing
 
   @Test func `a service is ready when it serves and every check succeeds`() async {
     await withHealth { health in
-      health.addCheck("redis") {}
+      health.addCheck("redis", deadline: .seconds(60)) {}
       #expect(await health.report() == HealthReport(status: "starting", checks: []))
       health.beginServing()
       let report = await health.report()
@@ -28,9 +28,9 @@ import Testing
 
   @Test func `a check that fails or hangs is named with its reason, in the order of registration`() async {
     await withHealth { health in
-      health.addCheck("fails") { throw Broken() }
+      health.addCheck("fails", deadline: .seconds(60)) { throw Broken() }
       health.addCheck("hangs", deadline: .milliseconds(20)) { try await Task.sleep(for: .seconds(3600)) }
-      health.addCheck("works") {}
+      health.addCheck("works", deadline: .seconds(60)) {}
       health.beginServing()
       let report = await health.report()
       #expect(!report.isReady)

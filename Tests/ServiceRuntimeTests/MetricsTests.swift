@@ -89,7 +89,7 @@ import Testing
     let runner = DeadlineRunner()
     let registry = MetricsRegistry(runner: runner)
     for loop in 1...2 {
-      registry.addCollector("loop") { [MetricSample("martlet_sockets", labels: [("kind", "ws")], Double(loop))] }
+      registry.addCollector("loop", deadline: .seconds(60)) { [MetricSample("martlet_sockets", labels: [("kind", "ws")], Double(loop))] }
     }
     registry.addCollector("stuck", deadline: .milliseconds(20)) {
       await withCheckedContinuation { (continuation: CheckedContinuation<[MetricSample], Never>) in Stuck.hold(continuation) }

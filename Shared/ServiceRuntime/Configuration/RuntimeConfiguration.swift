@@ -23,7 +23,8 @@ package struct RuntimeConfiguration: Sendable {
   static let adminHostVariable = ConfigurationVariable(
     "MARTLET_ADMIN_HOST", default: "127.0.0.1", meaning: "address that serves /metrics, /livez and /readyz")
   static let drainVariable = ConfigurationVariable(
-    "MARTLET_DRAIN_SECONDS", default: "20", unit: "seconds", meaning: "longest time from SIGTERM until what is still open is cut, 0 to 3600"
+    "MARTLET_DRAIN_SECONDS", default: "20", unit: "seconds",
+    meaning: "longest time from SIGTERM until what is still open is cut, 0.1 to 3600"
   )
 
   static func adminPortVariable(default port: Int) -> ConfigurationVariable {
@@ -40,6 +41,6 @@ package struct RuntimeConfiguration: Sendable {
     logFormat = try values.choice(Self.logFormatVariable)
     adminHost = try values.string(Self.adminHostVariable)
     adminPort = try values.port(Self.adminPortVariable(default: adminPortDefault))
-    drainPeriod = try values.seconds(Self.drainVariable, in: 0...3600)
+    drainPeriod = try values.seconds(Self.drainVariable, in: 0.1...3600)
   }
 }

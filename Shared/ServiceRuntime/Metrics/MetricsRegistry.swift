@@ -54,7 +54,7 @@ package final class MetricsRegistry: MetricsFactory, Sendable {
   ///   - name: Names the collector in the count of those that missed the deadline.
   ///   - deadline: A collector that takes longer is left out of the scrape.
   package func addCollector(
-    _ name: String, deadline: Duration = .seconds(1), _ collect: @escaping @Sendable () async -> [MetricSample]
+    _ name: String, deadline: Duration = .seconds(5), _ collect: @escaping @Sendable () async -> [MetricSample]
   ) {
     let call = DeadlineCall(name: name, deadline: deadline, runner: runner, body: collect)
     state.withLock { $0.collectors.append(call) }
