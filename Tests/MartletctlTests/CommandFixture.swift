@@ -58,20 +58,26 @@ struct CommandFixture: Sendable {
   }
 
   /// Runs a command and tells each of its lines, of both outputs, until `told` answers false; then it gets `signal`.
+  /// - Returns: how it ended, and every line, those after the signal too, but for the clients' own warnings.
   func follow(
     _ arguments: [String], signal: Signal = .terminate, told: (String) async throws -> Bool
-  ) async throws -> TerminationStatus {
+  ) async throws -> (status: TerminationStatus, lines: [String]) {
     let result = try await Subprocess.run(
       .path(FilePath(Self.program)), arguments: Arguments(arguments), environment: environment([:]), input: .none, output: .sequence,
       error: .combinedWithOutput
     ) { execution in
       var isWanted = true
-      for try await line in execution.standardOutput.strings() where isWanted {
-        isWanted = try await told(line.trimmingCharacters(in: .newlines))
+      var lines: [String] = []
+      for try await text in execution.standardOutput.strings() where !text.contains(" warning martletctl: ") {
+        let line = text.trimmingCharacters(in: .newlines)
+        lines.append(line)
+        guard isWanted else { continue }
+        isWanted = try await told(line)
         if !isWanted { try execution.send(signal: signal) }
       }
+      return lines
     }
-    return result.terminationStatus
+    return (result.terminationStatus, result.closureResult)
   }
 
   /// Runs another program to its end: a client that is not ours.

@@ -20,10 +20,8 @@ import Testing
       for (flags, expected) in [
         ([], #"2026-02-14T12:28:00Z EPIC-001 appliance:status status="online""#), (["--json"], Self.event("EPIC-001", "online")),
       ] {
-        var lines: [String] = []
         let arguments = ["tail", "EPIC-001"] + flags
-        let status = try await fixture.follow(arguments) { line in
-          lines.append(line)
+        let (status, lines) = try await fixture.follow(arguments) { line in
           guard line.hasPrefix("following") else { return false }
           try await Self.publish(fixture, "ws:EPIC-002", Self.event("EPIC-002", "online"))
           try await Self.publish(fixture, "ws:EPIC-001", Self.event("EPIC-001", "online"))
@@ -35,13 +33,29 @@ import Testing
     }
   }
 
+  @Test func `tail tells that its connection is lost, and follows again when it is back`() async throws {
+    try await CommandFixture.run([.redis]) { fixture in
+      var seenCount = 0
+      let (status, lines) = try await fixture.follow(["tail", "EPIC-001"]) { _ in
+        seenCount += 1
+        if seenCount == 1 { try await fixture.stack.restart("redis") }
+        return seenCount < 3
+      }
+      #expect(status == .exited(0))
+      #expect(
+        lines == [
+          "following EPIC-001; stop with Ctrl-C",
+          "martletctl: the connection to Redis is lost: events until it is back are not shown",
+          "following EPIC-001; stop with Ctrl-C",
+        ])
+    }
+  }
+
   @Test func `tail without an appliance follows all there are, and those that are added`() async throws {
     try await CommandFixture.run([.redis, .postgres]) { fixture in
       _ = try await fixture.martletctl("migrate")
       _ = try await fixture.martletctl("apply", "-", input: "users: [{id: demo}]\nappliances: [{id: A, owner: demo}, {id: B, owner: demo}]")
-      var lines: [String] = []
-      let status = try await fixture.follow(["tail"]) { line in
-        lines.append(line)
+      let (status, lines) = try await fixture.follow(["tail"]) { line in
         switch line {
         case "following 2 appliances; stop with Ctrl-C":
           _ = try await fixture.martletctl("apply", "-", input: "appliances: [{id: C, owner: demo}]")
@@ -66,7 +80,7 @@ import Testing
       #expect(ended.output.contains("\nepicura/E-1/session/complete {"))
       #expect(try await Self.retainedStatus(fixture, "E-1") == #"{"status":"offline"}"#)
 
-      let status = try await fixture.follow(["simulate", "epicura", "E-2", "--interval", "0.01", "--speed", "1000"], signal: .kill) {
+      let (status, _) = try await fixture.follow(["simulate", "epicura", "E-2", "--interval", "0.01", "--speed", "1000"], signal: .kill) {
         !$0.contains("/session/started")
       }
       #expect(status == .signaled(9))

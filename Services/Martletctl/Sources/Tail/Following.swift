@@ -22,13 +22,18 @@ final class Following: Sendable {
 
   func confirm(_ channel: String) { change { $0.confirmed.insert(channel) } }
 
-  /// The connection is gone, and every confirmation with it.
+  /// The connection is gone, and every confirmation with it. At the end that is no loss.
   func lose() {
-    change { state in
+    let isLoss = state.withLock { state in
       state.confirmed = []
       state.isTold = false
+      return state.wanted != nil
     }
+    if isLoss { Console.complain("martletctl: the connection to Redis is lost: events until it is back are not shown") }
   }
+
+  /// Nothing is followed any more.
+  func end() { state.withLock { $0.wanted = nil } }
 
   private func change(_ body: (inout State) -> Void) {
     let sentence: String? = state.withLock { state in

@@ -25,6 +25,7 @@ struct LiveTail: Service {
   }
 
   func run() async throws {
+    defer { following.end() }
     var followed: Set<String> = []
     subscription.subscribe(Bus.changes)
     for await signal in signals.cancelOnGracefulShutdown() {

@@ -39,8 +39,5 @@ final class TailReceiver: RedisSubscriptionReceiver {
     pending.removeAll(keepingCapacity: true)
   }
 
-  func disconnected() {
-    following.lose()
-    Console.complain("martletctl: the connection to Redis is lost: events until it is back are not shown")
-  }
+  func disconnected() { following.lose() }
 }
