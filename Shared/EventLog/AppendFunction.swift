@@ -9,11 +9,14 @@ enum AppendFunction {
 
   /// `FCALL <name> <n> KEYS… ARGV…`
   ///
-  /// KEYS: events and epoch of the shard, seen and seen-before of this writer, the same of everyone; then state and history of each appliance in this call.
-  /// ARGV: epoch's random part, window, window's lifetime in ms, history length, history's lifetime in ms, types per appliance, number of appliances, their channels; then per entry
-  /// six: flags (`d` discrete, `t` telemetry, `x` dead letter; followed by `w` for the writer's window or `e` for everyone's, and by `?` if it may be a duplicate), the appliance's index (dead letter: the reason),
-  /// the type (topic), the order in µs (receipt), the fingerprint or nothing, the event's JSON (payload).
-  /// Answers one string per entry: nothing for a duplicate, else the id, with ` late` behind it for a late event.
+  /// KEYS: events and epoch of the shard, seen and seen-before of this writer, the same of everyone, this writer's fence, normal and urgent commands and
+  /// the deadlines of the shard; then state and history of each appliance in this call; then the open commands of each appliance that has a step.
+  /// ARGV: epoch's random part, window, window's lifetime in ms, history length, history's lifetime in ms, types per appliance, open commands per appliance, this call's generation
+  /// or nothing, number of appliances, their channels; then per entry
+  /// seven: flags (`d` discrete, `t` telemetry, `x` dead letter; followed by `w` for the writer's window or `e` for everyone's, and by `?` if it may be a duplicate), the appliance's index (dead letter: the reason),
+  /// the type (topic), the order in µs (receipt), the fingerprint or nothing, the event's JSON (payload), a command's step or nothing:
+  /// `o<key> <deadline in µs> <type> <n|u> <id>` opens, `s<key> <id>` tells that it was sent, `c<key> <id>` closes; `<key>` is the place of the appliance's open commands in KEYS.
+  /// Answers one string per entry: nothing for a duplicate, `-` for a step that is refused, else the id, with ` late` behind it for a late event. Answers the error `FENCED` for a call of an older generation.
   private static let code = """
     local function append(keys, args)
       local events, epoch = keys[1], keys[2]
@@ -21,8 +24,13 @@ enum AppendFunction {
         w = { seen = keys[3], before = keys[4], fresh = {}, added = {} },
         e = { seen = keys[5], before = keys[6], fresh = {}, added = {} },
       }
+      local fence, deadlines = keys[7], keys[10]
+      local lanes = { n = keys[8], u = keys[9] }
       local windowMax, windowMs, historyMax, historyMs = tonumber(args[2]), args[3], args[4], args[5]
-      local typesMax, appliances = tonumber(args[6]), tonumber(args[7])
+      local typesMax, openMax, generation, appliances = tonumber(args[6]), tonumber(args[7]), args[8], tonumber(args[9])
+      if generation ~= '' and redis.call('GET', fence) ~= generation then
+        return redis.error_reply('FENCED this writer has made a newer call')
+      end
       if redis.call('EXISTS', epoch) == 0 then
         local now = redis.call('TIME')
         redis.call('SET', epoch, string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)) .. ':' .. args[1])
@@ -40,8 +48,8 @@ enum AppendFunction {
         if not state then state = {}; newest[index] = state end
         local known = state[type]
         if not known then
-          local stored = redis.call('HGET', keys[5 + 2 * index], 'o:' .. type)
-          if not stored and redis.call('HLEN', keys[5 + 2 * index]) >= 2 * typesMax then return false end
+          local stored = redis.call('HGET', keys[9 + 2 * index], 'o:' .. type)
+          if not stored and redis.call('HLEN', keys[9 + 2 * index]) >= 2 * typesMax then return false end
           known = { order = tonumber(stored or '-1') }
           state[type] = known
         end
@@ -52,7 +60,7 @@ enum AppendFunction {
       end
 
       local function keepDiscrete(index, id, body)
-        local history = keys[6 + 2 * index]
+        local history = keys[10 + 2 * index]
         local kept = redis.pcall('XADD', history, 'MAXLEN', '=', historyMax, id, 'e', body)
         if type(kept) == 'table' and kept.err then
           -- It holds ids from a life of the log that is over.
@@ -70,16 +78,45 @@ enum AppendFunction {
         local known = newest[index][type]
         if known and not late then known.message = message end
         if string.sub(flags, 1, 1) == 'd' then keepDiscrete(index, id, body) end
-        redis.call('PUBLISH', args[7 + index], message)
-        return late and id .. ' late' or id
+        redis.call('PUBLISH', args[9 + index], message)
+        return late and id .. ' late' or id, message
       end
 
-      for at = 8 + appliances, #args, 6 do
-        local flags, fingerprint = args[at], args[at + 4]
+      -- Takes a command a step further. False when it has its outcome, was never open, or too many are open; the stream to queue it in for a new one.
+      local function advance(step)
+        local kind, at, rest = string.match(step, '^(%l)(%d+) (.*)$')
+        local open = keys[tonumber(at)]
+        if kind == 'o' then
+          local deadline, type, lane, id = string.match(rest, '^(%d+) (%S+) (%l) (.*)$')
+          -- A stop finds room when nothing else does.
+          if redis.call('HLEN', open) >= (lane == 'u' and 2 * openMax or openMax) then return false end
+          if redis.call('HSETNX', open, id, deadline .. ' ' .. type .. ' ' .. lane) == 0 then return false end
+          redis.call('ZADD', deadlines, deadline, open .. ' ' .. id)
+          return lanes[lane]
+        end
+        local standing = redis.call('HGET', open, rest)
+        if not standing then return false end
+        if kind == 's' then
+          redis.call('HSET', open, rest, standing .. ' s')
+        else
+          redis.call('HDEL', open, rest)
+          redis.call('ZREM', deadlines, open .. ' ' .. rest)
+        end
+        return true
+      end
+
+      for at = 10 + appliances, #args, 7 do
+        local flags, fingerprint, step = args[at], args[at + 4], args[at + 6]
         local window = windows[string.sub(flags, 2, 2)]
+        local lane = true
         if fingerprint ~= '' and string.sub(flags, 3, 3) == '?' and isDuplicate(window, fingerprint) then
           outcomes[#outcomes + 1] = ''
-        else
+          lane = false
+        elseif step ~= '' then
+          lane = advance(step)
+          if not lane then outcomes[#outcomes + 1] = '-' end
+        end
+        if lane then
           if fingerprint ~= '' and not window.fresh[fingerprint] then
             window.fresh[fingerprint] = true
             window.added[#window.added + 1] = fingerprint
@@ -88,7 +125,9 @@ enum AppendFunction {
             outcomes[#outcomes + 1] =
               redis.call('XADD', events, '*', 'reason', args[at + 1], 'topic', args[at + 2], 'at', args[at + 3], 'payload', args[at + 5])
           else
-            outcomes[#outcomes + 1] = appendEvent(flags, tonumber(args[at + 1]), args[at + 2], args[at + 3], args[at + 5])
+            local outcome, message = appendEvent(flags, tonumber(args[at + 1]), args[at + 2], args[at + 3], args[at + 5])
+            outcomes[#outcomes + 1] = outcome
+            if lane ~= true then redis.call('XADD', lane, '*', 'e', message) end
           end
         end
       end
@@ -103,7 +142,7 @@ enum AppendFunction {
             fields[#fields + 1] = known.message
           end
         end
-        if #fields > 0 then redis.call('HSET', keys[5 + 2 * index], unpack(fields)) end
+        if #fields > 0 then redis.call('HSET', keys[9 + 2 * index], unpack(fields)) end
       end
       for history in pairs(touched) do redis.call('PEXPIRE', history, historyMs) end
       for _, window in pairs(windows) do

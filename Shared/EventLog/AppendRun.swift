@@ -33,47 +33,78 @@ struct AppendRun {
     length_bytes += length
   }
 
-  /// The call as `AppendFunction` wants it.
-  func command(_ entries: [LogEntry], writer: String, limits: LogLimits) -> RedisCommand {
-    var places: [ApplianceID: Int] = [:]
-    var appliances: [ApplianceID] = []
-    for index in indices {
-      guard case .event(let event) = entries[index].content, places[event.applianceID] == nil else { continue }
-      appliances.append(event.applianceID)
-      places[event.applianceID] = appliances.count
-    }
-    var command = RedisCommand("FCALL", AppendFunction.append, 6 + 2 * appliances.count, reservingBytes: length_bytes + 256 * indices.count)
-    for key in [
-      Bus.events(shard), Bus.epoch(shard), Bus.seen(shard, writer: writer), Bus.seenBefore(shard, writer: writer), Bus.seen(shard),
-      Bus.seenBefore(shard),
-    ] { command.append(key) }
-    for appliance in appliances {
-      command.append(Bus.state(appliance))
-      command.append(Bus.history(appliance))
-    }
+  /// The call as `AppendFunction` wants it. `generation` is nil for a writer without a name.
+  func command(_ entries: [LogEntry], writer: String, generation: Int?, limits: LogLimits) -> RedisCommand {
+    let cast = Cast(indices.lazy.map { entries[$0] })
+    var command = RedisCommand(
+      "FCALL", AppendFunction.append, Self.fixedKeyCount + 2 * cast.appliances.count + cast.stepping.count,
+      reservingBytes: length_bytes + 256 * indices.count)
+    appendKeys(of: cast, writer: writer, to: &command)
     command.append(String(UInt64.random(in: 0 ... .max), radix: 16))
     for limit in [
       limits.window, Int(limits.windowLifetime / .milliseconds(1)), limits.history, Int(limits.historyLifetime / .milliseconds(1)),
-      limits.typesPerAppliance, appliances.count,
+      limits.typesPerAppliance, limits.openCommandsPerAppliance,
     ] {
       command.append(limit)
     }
-    for appliance in appliances { command.append(Bus.live(appliance)) }
-    for index in indices { Self.append(entries[index], places, to: &command) }
+    command.append(generation.map(String.init) ?? "")
+    command.append(cast.appliances.count)
+    for appliance in cast.appliances { command.append(Bus.live(appliance)) }
+    for index in indices { Self.append(entries[index], cast, to: &command) }
     return command
   }
 
-  private static func append(_ entry: LogEntry, _ places: [ApplianceID: Int], to command: inout RedisCommand) {
+  /// The appliances that a run is about, and their places in the call, from 1.
+  private struct Cast {
+    private(set) var appliances: [ApplianceID] = []
+    private(set) var places: [ApplianceID: Int] = [:]
+    /// Those with a command's step.
+    private(set) var stepping: [ApplianceID] = []
+
+    init(_ entries: some Sequence<LogEntry>) {
+      for entry in entries {
+        guard case .event(let event) = entry.content else { continue }
+        if places[event.applianceID] == nil {
+          appliances.append(event.applianceID)
+          places[event.applianceID] = appliances.count
+        }
+        if entry.step != nil, !stepping.contains(event.applianceID) { stepping.append(event.applianceID) }
+      }
+    }
+
+    /// The place of the appliance's open commands among the call's keys.
+    func openKey(of appliance: ApplianceID) -> Int {
+      AppendRun.fixedKeyCount + 2 * appliances.count + (stepping.firstIndex(of: appliance) ?? 0) + 1
+    }
+  }
+
+  private static let fixedKeyCount = 10
+
+  private func appendKeys(of cast: Cast, writer: String, to command: inout RedisCommand) {
+    for key in [
+      Bus.events(shard), Bus.epoch(shard), Bus.seen(shard, writer: writer), Bus.seenBefore(shard, writer: writer), Bus.seen(shard),
+      Bus.seenBefore(shard), Bus.fence(shard, writer: writer), Bus.commands(shard, isUrgent: false), Bus.commands(shard, isUrgent: true),
+      Bus.deadlines(shard),
+    ] { command.append(key) }
+    for appliance in cast.appliances {
+      command.append(Bus.state(appliance))
+      command.append(Bus.history(appliance))
+    }
+    for appliance in cast.stepping { command.append(Bus.open(appliance)) }
+  }
+
+  private static func append(_ entry: LogEntry, _ cast: Cast, to command: inout RedisCommand) {
     let window = (entry.window == .writer ? "w" : "e") + (entry.mayBeDuplicate ? "?" : "")
     switch entry.content {
     case .event(var event):
       event.id = nil
       command.append((event.isTelemetry ? "t" : "d") + window)
-      command.append(places[event.applianceID] ?? 0)
+      command.append(cast.places[event.applianceID] ?? 0)
       command.append(event.type.rawValue)
       command.append(entry.order.microseconds)
       command.append(entry.fingerprint ?? [])
       command.append(event.encoded())
+      command.append(entry.step.map { step($0, openKey: cast.openKey(of: event.applianceID)) } ?? "")
     case .deadLetter(let letter):
       command.append("x" + window)
       command.append(letter.reason)
@@ -81,6 +112,16 @@ struct AppendRun {
       command.append(letter.receivedAt.microseconds)
       command.append(entry.fingerprint ?? [])
       command.append(letter.payload)
+      command.append("")
+    }
+  }
+
+  private static func step(_ step: CommandStep, openKey: Int) -> String {
+    switch step {
+    case .open(let command):
+      "o\(openKey) \(command.expiresAt.microseconds) \(command.type) \(command.isUrgent ? "u" : "n") \(command.id)"
+    case .sent(let id): "s\(openKey) \(id)"
+    case .close(let id): "c\(openKey) \(id)"
     }
   }
 }

@@ -8,7 +8,7 @@ package protocol EventLog: Sendable {
   /// out to whoever is listening, so live order is log order.
   ///
   /// When it returns, every entry is either durable or known as a duplicate; there is one outcome per entry. When it throws, any of them may be in the log: the caller
-  /// keeps them and appends again, with `mayBeDuplicate` set.
+  /// keeps them and appends again, with `mayBeDuplicate` set. Once a writer that has a name has appended to a shard again, its failed call cannot take effect there any more, however late the server comes to it.
   func append(_ entries: [LogEntry]) async throws -> [AppendOutcome]
 
   /// Up to `limit` records of a shard behind `after`, in order. Waits up to `wait` for one where there are none, then answers an empty page.
@@ -22,6 +22,15 @@ package protocol EventLog: Sendable {
 
   /// The discrete events of one appliance behind `after`, in order.
   func history(of appliance: ApplianceID, after: EventID) async throws -> EventHistory
+
+  /// One command of an appliance that has no outcome yet; nil for any other id.
+  func openCommand(_ id: String, of appliance: ApplianceID) async throws -> OpenCommand?
+
+  /// All commands of an appliance that have no outcome yet; `LogLimits.openCommandsPerAppliance` bounds them.
+  func openCommands(of appliance: ApplianceID) async throws -> [OpenCommand]
+
+  /// Up to `limit` open commands of a shard whose deadline has passed at `now`, the oldest deadline first.
+  func overdueCommands(shard: Int, now: Timestamp, limit: Int) async throws -> [OpenCommand]
 
   /// How much memory the log's server uses.
   func usage() async throws -> LogUsage
@@ -54,13 +63,19 @@ package struct LogEntry: Sendable {
   package var window: Window
   /// By which newest is told: the device's time, but never far ahead of ours.
   package var order: Timestamp
+  /// For an event of a command's life: what it does to the command. A step that is refused keeps the event out of the log.
+  package var step: CommandStep?
 
-  package init(_ content: Content, fingerprint: [UInt8]? = nil, mayBeDuplicate: Bool = false, window: Window = .writer, order: Timestamp) {
+  package init(
+    _ content: Content, fingerprint: [UInt8]? = nil, mayBeDuplicate: Bool = false, window: Window = .writer, order: Timestamp,
+    step: CommandStep? = nil
+  ) {
     self.content = content
     self.fingerprint = fingerprint
     self.mayBeDuplicate = mayBeDuplicate
     self.window = window
     self.order = order
+    self.step = step
   }
 
   package var shard: Int {
@@ -76,6 +91,8 @@ package enum AppendOutcome: Hashable, Sendable {
   case appended(EventID, isLate: Bool)
   /// Refused: it is in the log already.
   case duplicate
+  /// A command's step that cannot be: the command has its outcome or was never open, or too many are. The event is not in the log.
+  case refused
 }
 
 /// One thing that the log holds.
@@ -139,6 +156,8 @@ package struct LogLimits: Sendable {
   package var historyLifetime = Duration.seconds(86_400)
   /// Event types whose newest is kept for each appliance; what is beyond is stored, but not kept as newest.
   package var typesPerAppliance = 128
+  /// Commands of one appliance without an outcome; urgent ones find room for twice as many.
+  package var openCommandsPerAppliance = 64
 
   package init() {}
 }

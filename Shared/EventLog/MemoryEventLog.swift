@@ -52,6 +52,20 @@ package final class MemoryEventLog: EventLog {
     state.withLock { $0.history(of: appliance, after: after) }
   }
 
+  package func openCommand(_ id: String, of appliance: ApplianceID) async throws -> OpenCommand? {
+    state.withLock { $0.appliances[appliance]?.open[id] }
+  }
+
+  package func openCommands(of appliance: ApplianceID) async throws -> [OpenCommand] {
+    state.withLock { $0.appliances[appliance]?.open.values.map { $0 } ?? [] }
+  }
+
+  package func overdueCommands(shard: Int, now: Timestamp, limit: Int) async throws -> [OpenCommand] {
+    let open = state.withLock { $0.appliances.values.flatMap(\.open.values) }
+    let overdue = open.filter { Bus.shard(of: $0.applianceID) == shard && $0.expiresAt <= now }
+    return Array(overdue.sorted { $0.expiresAt < $1.expiresAt }.prefix(limit))
+  }
+
   package func usage() async throws -> LogUsage { LogUsage(used_bytes: 0, limit_bytes: nil) }
 
   package func publish(_ message: [UInt8], to channel: String) async throws {
@@ -77,6 +91,7 @@ private struct MemoryLogState {
     var newest: [EventType: (order: Timestamp, event: Event)] = [:]
     var history: [Event] = []
     var wasTrimmed = false
+    var open: [String: OpenCommand] = [:]
   }
 
   let limits: LogLimits
@@ -131,6 +146,7 @@ private struct MemoryLogState {
         if entry.mayBeDuplicate, hasSeen(fingerprint, shard, entry.window) { return .duplicate }
         remember(fingerprint, shard, entry.window)
       }
+      if let step = entry.step, case .event(let event) = entry.content, !advance(step, of: event.applianceID) { return .refused }
       let id = nextID(shard)
       let isLate = take(entry, id)
       shards[shard].records.append(LogRecord(id: id, content: entry.content, isLate: isLate))
@@ -143,6 +159,25 @@ private struct MemoryLogState {
       lives += 1
       shards[shard].epoch = "\(now().microseconds / 1000):\(lives)"
     }
+  }
+
+  private mutating func advance(_ step: CommandStep, of name: ApplianceID) -> Bool {
+    var appliance = appliances[name] ?? Appliance()
+    defer { appliances[name] = appliance }
+    switch step {
+    case .open(let command):
+      let openMax = limits.openCommandsPerAppliance * (command.isUrgent ? 2 : 1)
+      guard appliance.open.count < openMax, appliance.open[command.id] == nil else { return false }
+      appliance.open[command.id] = OpenCommand(
+        id: command.id, applianceID: name, type: command.type, expiresAt: command.expiresAt, isUrgent: command.isUrgent, isSent: false)
+    case .sent(let id):
+      guard let known = appliance.open[id] else { return false }
+      appliance.open[id] = OpenCommand(
+        id: id, applianceID: name, type: known.type, expiresAt: known.expiresAt, isUrgent: known.isUrgent, isSent: true)
+    case .close(let id):
+      guard appliance.open.removeValue(forKey: id) != nil else { return false }
+    }
+    return true
   }
 
   private func hasSeen(_ fingerprint: [UInt8], _ shard: Int, _ window: LogEntry.Window) -> Bool {

@@ -23,8 +23,10 @@ package final class RedisEventLog: EventLog, Service {
   private let readers = Mutex<[Int: RedisClient]>([:])
   private let newReaders: AsyncStream<RedisClient>
   private let startReader: AsyncStream<RedisClient>.Continuation
+  /// By shard, the generation of this writer's calls: claimed on the server before the first, and anew after one that failed, because the server may come to that one later.
+  private let generations = Mutex<[Int: Int]>([:])
 
-  /// `writer` names who appends, across restarts: its redeliveries are known by it.
+  /// `writer` names who appends, across restarts: its redeliveries are known by it, and a call that it gave up is fenced off by its next one.
   package init(
     configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger, writer: String = "",
     limits: LogLimits = LogLimits()
@@ -75,15 +77,57 @@ package final class RedisEventLog: EventLog, Service {
   }
 
   private func send(_ runs: [AppendRun], of entries: [LogEntry]) async throws -> [RESPValue] {
-    let commands = runs.map { $0.command(entries, writer: writer, limits: limits) }
-    var replies = try await client.pipeline(commands)
-    let missing = replies.indices.filter { Self.isFunctionMissing(replies[$0]) }
-    if !missing.isEmpty {
-      try await loadFunction()
-      let again = try await client.pipeline(missing.map { commands[$0] })
-      for (index, reply) in zip(missing, again) { replies[index] = reply }
+    do {
+      var replies = try await call(runs, of: entries)
+      let missing = replies.indices.filter { Self.isFunctionMissing(replies[$0]) }
+      if !missing.isEmpty { try await loadFunction() }
+      let fenced = replies.indices.filter { Self.isFenced(replies[$0]) }
+      giveUpGenerations(of: fenced.map { runs[$0] })
+      // Neither has had any effect.
+      let undone = missing + fenced
+      for (index, reply) in zip(undone, try await call(undone.map { runs[$0] }, of: entries)) { replies[index] = reply }
+      return try replies.map { try $0.get() }
+    } catch {
+      giveUpGenerations(of: runs)
+      throw error
     }
-    return try replies.map { try $0.get() }
+  }
+
+  private func call(_ runs: [AppendRun], of entries: [LogEntry]) async throws -> [Result<RESPValue, RedisError>] {
+    let generations = try await generations(of: runs.map(\.shard))
+    return try await client.pipeline(
+      runs.map { $0.command(entries, writer: writer, generation: generations[$0.shard], limits: limits) })
+  }
+
+  // MARK: Generations
+
+  private func generations(of shards: [Int]) async throws -> [Int: Int] {
+    guard !writer.isEmpty else { return [:] }
+    let known = generations.withLock { $0 }
+    let unclaimed = shards.filter { known[$0] == nil }
+    guard !unclaimed.isEmpty else { return known }
+    let claims = unclaimed.flatMap { shard in
+      let fence = Bus.fence(shard, writer: writer)
+      return [RedisCommand("INCR", fence), RedisCommand("PEXPIRE", fence, Int(limits.windowLifetime / .milliseconds(1)))]
+    }
+    let replies = try await client.pipeline(claims)
+    var claimed: [Int: Int] = [:]
+    for (index, shard) in unclaimed.enumerated() {
+      guard let generation = try replies[2 * index].get().integer else { throw Self.unexpected("INCR") }
+      claimed[shard] = Int(generation)
+    }
+    return generations.withLock { generations in
+      generations.merge(claimed) { max($0, $1) }
+      return generations
+    }
+  }
+
+  private func giveUpGenerations(of runs: [AppendRun]) {
+    generations.withLock { for run in runs { $0[run.shard] = nil } }
+  }
+
+  private static func isFenced(_ reply: Result<RESPValue, RedisError>) -> Bool {
+    if case .failure(let error) = reply { error.code == .server("FENCED") } else { false }
   }
 
   private static func isFunctionMissing(_ reply: Result<RESPValue, RedisError>) -> Bool {
@@ -108,6 +152,8 @@ package final class RedisEventLog: EventLog, Service {
         outcomes.append(.appended(id, isLate: parts.count > 1))
       } else if text.isEmpty {
         outcomes.append(.duplicate)
+      } else if text == "-" {
+        outcomes.append(.refused)
       } else {
         throw unexpected("an append")
       }
@@ -174,6 +220,36 @@ package final class RedisEventLog: EventLog, Service {
     return EventHistory(
       events: try LogReply.entries(replies[0].get()).compactMap(LogReply.event),
       isComplete: (wasNeverTrimmed || oldest <= after) && after.milliseconds >= begun && isYoung)
+  }
+
+  // MARK: Commands
+
+  package func openCommand(_ id: String, of appliance: ApplianceID) async throws -> OpenCommand? {
+    let standing = try await client.send(RedisCommand("HGET", Bus.open(appliance), id)).text
+    return standing.flatMap { OpenCommand(id: id, of: appliance, standing: $0) }
+  }
+
+  package func openCommands(of appliance: ApplianceID) async throws -> [OpenCommand] {
+    let fields = try await client.send(RedisCommand("HGETALL", Bus.open(appliance))).array?.map { $0.text ?? "" } ?? []
+    return stride(from: 0, to: fields.count - 1, by: 2).compactMap {
+      OpenCommand(id: fields[$0], of: appliance, standing: fields[$0 + 1])
+    }
+  }
+
+  package func overdueCommands(shard: Int, now: Timestamp, limit: Int) async throws -> [OpenCommand] {
+    let overdue = try await client.send(
+      RedisCommand("ZRANGEBYSCORE", Bus.deadlines(shard), "-inf", now.microseconds, "LIMIT", 0, limit))
+    let prefix = Bus.openPrefix(shard)
+    let names = (overdue.array ?? []).compactMap { member -> (ApplianceID, String)? in
+      guard let parts = member.text?.dropFirst(prefix.count).split(separator: " ", maxSplits: 1), parts.count == 2,
+        let appliance = try? ApplianceID(String(parts[0]))
+      else { return nil }
+      return (appliance, String(parts[1]))
+    }
+    let standings = try await client.pipeline(names.map { RedisCommand("HGET", Bus.open($0), $1) })
+    return try zip(names, standings).compactMap { name, standing in
+      try standing.get().text.flatMap { OpenCommand(id: name.1, of: name.0, standing: $0) }
+    }
   }
 
   package func usage() async throws -> LogUsage {

@@ -23,10 +23,21 @@ package enum Bus {
   /// Set: the older half of the window.
   package static func seenBefore(_ shard: Int, writer: String? = nil) -> String { "seen-before:{\(shard)}\(writer.map { ":" + $0 } ?? "")" }
 
+  /// Number: the newest generation of a writer's calls; the function refuses those of an older one.
+  package static func fence(_ shard: Int, writer: String) -> String { "fence:{\(shard)}:\(writer)" }
+
   /// Hash: the newest event of each type of one appliance.
   package static func state(_ appliance: ApplianceID) -> String { "state:{\(shard(of: appliance))}:\(appliance)" }
   /// Stream: the last discrete events of one appliance, under the ids of the log.
   package static func history(_ appliance: ApplianceID) -> String { "history:{\(shard(of: appliance))}:\(appliance)" }
+
+  /// Stream: commands on their way to the devices of the shard; urgent ones have a stream of their own, so that nothing is before them.
+  package static func commands(_ shard: Int, isUrgent: Bool) -> String { "commands:{\(shard)}:\(isUrgent ? "urgent" : "normal")" }
+  /// Hash: the commands of one appliance that have no outcome yet, by their id.
+  package static func open(_ appliance: ApplianceID) -> String { openPrefix(shard(of: appliance)) + appliance.rawValue }
+  package static func openPrefix(_ shard: Int) -> String { "open:{\(shard)}:" }
+  /// Sorted set: the deadlines of the shard's open commands.
+  package static func deadlines(_ shard: Int) -> String { "deadlines:{\(shard)}" }
 
   /// Channel: the live events of one appliance.
   package static func live(_ appliance: ApplianceID) -> String { livePrefix + appliance.rawValue }

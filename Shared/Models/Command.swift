@@ -39,3 +39,37 @@ package struct Command: Hashable, Sendable {
     return text
   }
 }
+
+extension Command {
+  /// The command in its `command:requested`; nil for any other event, and for one that is not whole.
+  package init?(requestedBy event: Event) {
+    guard event.type == .commandRequested, let request = try? JSONObject(parsing: event.data), let id = request.string("command_id"),
+      let type = request.string("type").flatMap({ try? EventType($0) }),
+      let expiresAt = request.string("expires_at").flatMap(Timestamp.init(iso8601:))
+    else { return nil }
+    self.init(
+      id: id, applianceID: event.applianceID, type: type, issuedAt: event.timestamp, expiresAt: expiresAt,
+      data: request.object("data")?.bytes ?? Array("{}".utf8))
+  }
+
+  /// `command:requested`, with `data` `{"command_id","type","expires_at","user_id","request_id","data"}`; `request_id` is the client's own name for it, if it gave one.
+  package func requested(by userID: String, requestID: String?) -> Event {
+    var text: [UInt8] = []
+    text.append("{\"command_id\":")
+    text.append(json: id)
+    text.append(",\"type\":")
+    text.append(json: type.rawValue)
+    text.append(",\"expires_at\":")
+    text.append(json: expiresAt.iso8601)
+    text.append(",\"user_id\":")
+    text.append(json: userID)
+    if let requestID {
+      text.append(",\"request_id\":")
+      text.append(json: requestID)
+    }
+    text.append(",\"data\":")
+    text += data
+    text.append(UInt8(ascii: "}"))
+    return Event(type: .commandRequested, applianceID: applianceID, timestamp: issuedAt, data: text)
+  }
+}

@@ -39,6 +39,14 @@ package struct EventType: Hashable, Sendable, CustomStringConvertible {
   package static let lengthMax = 64
   package let rawValue: String
 
+  /// The life of a command (SPEC, section 4).
+  package static let commandRequested = EventType(known: "command:requested")
+  package static let commandSent = EventType(known: "command:sent")
+  package static let commandAcknowledged = EventType(known: "command:acknowledged")
+  package static let commandFailed = EventType(known: "command:failed")
+
+  private init(known: String) { rawValue = known }
+
   package init(_ text: String) throws(ModelError) {
     guard (1...Self.lengthMax).contains(text.utf8.count), text.utf8.allSatisfy({ isNameByte($0) || $0 == UInt8(ascii: ":") }) else {
       throw .invalidEventType(text)

@@ -39,7 +39,7 @@ struct EventLogContract: Sendable {
 
   /// Every appliance that the checks name.
   static let appliances =
-    (0..<7).map { "order-\($0)" } + ["live-1", "twice", "newest", "many-types", "history", "pages", "trimmed", "lost"]
+    (0..<7).map { "order-\($0)" } + ["live-1", "twice", "newest", "many-types", "history", "pages", "trimmed", "lost", "commanded"]
 
   struct Unexpected: Error { let what: String }
 
@@ -53,6 +53,8 @@ struct EventLogContract: Sendable {
     try await keepsDeadLetters()
     try await readsInPagesAndWaits()
     try await trims()
+    try await givesEachCommandOneOutcome()
+    try await boundsOpenCommands()
     try await beginsAnewAfterALoss()
   }
 
@@ -205,6 +207,64 @@ struct EventLogContract: Sendable {
     #expect(empty.records.isEmpty && empty.lastID == before.lastID, "an empty shard still knows its last id")
     #expect(try await log.state(of: appliance).count == 1)
     _ = try await published(3)
+  }
+
+  private func command(_ id: String, _ type: String = "cooking:start", deadline: Duration = .seconds(10)) throws -> Command {
+    Command(id: id, applianceID: try ApplianceID("commanded"), type: try EventType(type), issuedAt: base, expiresAt: base + deadline)
+  }
+
+  private func opening(_ command: Command) -> LogEntry {
+    LogEntry(.event(command.requested(by: "somebody", requestID: nil)), order: base, step: .open(command))
+  }
+
+  private func step(_ type: EventType, _ step: CommandStep) throws -> LogEntry {
+    LogEntry(.event(Event(type: type, applianceID: try ApplianceID("commanded"), timestamp: base)), order: base, step: step)
+  }
+
+  private func givesEachCommandOneOutcome() async throws {
+    let (appliance, shard) = (try ApplianceID("commanded"), Bus.shard(of: try ApplianceID("commanded")))
+    let (first, stop) = (try command("first one"), try command("stop", "cooking:stop", deadline: .seconds(5)))
+    let early = try step(.commandAcknowledged, .close(id: first.id))
+    #expect(try await log.append([early]) == [.refused], "nobody can close what was never opened")
+    _ = try id(await log.append([opening(first)])[0])
+    #expect(try await log.append([opening(first)]) == [.refused], "an id is opened once")
+    _ = try id(await log.append([opening(stop)])[0])
+    let open = OpenCommand(
+      id: first.id, applianceID: appliance, type: first.type,
+      expiresAt: first.expiresAt,
+      isUrgent: false, isSent: false)
+    #expect(try await log.openCommand(first.id, of: appliance) == open)
+    #expect(try await log.openCommand("unknown", of: appliance) == nil)
+    #expect(try await log.overdueCommands(shard: shard, now: base, limit: 10).isEmpty)
+    #expect(try await log.overdueCommands(shard: shard, now: base + .seconds(6), limit: 10).map(\.id) == [stop.id])
+    #expect(try await log.overdueCommands(shard: shard, now: base + .seconds(11), limit: 10).map(\.id) == [stop.id, first.id])
+    #expect(try await log.overdueCommands(shard: shard, now: base + .seconds(11), limit: 1).map(\.id) == [stop.id])
+
+    _ = try id(await log.append([step(.commandSent, .sent(id: first.id))])[0])
+    #expect(try await log.openCommand(first.id, of: appliance)?.isSent == true)
+    // In one call: the first to close wins, and order holds around it.
+    let outcomes = try await log.append([
+      step(.commandAcknowledged, .close(id: first.id)), step(.commandFailed, .close(id: first.id)),
+      entry(event("commanded", "cooking:started")), step(.commandSent, .sent(id: first.id)),
+    ])
+    #expect(outcomes.map { $0 == .refused } == [false, true, false, true])
+    #expect(try await log.openCommands(of: appliance).map(\.id) == [stop.id])
+    _ = try id(await log.append([step(.commandFailed, .close(id: stop.id))])[0])
+    #expect(try await log.overdueCommands(shard: shard, now: base + .seconds(60), limit: 10).isEmpty)
+    #expect(try await published(6).count == 6)
+  }
+
+  private func boundsOpenCommands() async throws {
+    let appliance = try ApplianceID("commanded")
+    let starts = try (0...limits.openCommandsPerAppliance).map { try command("start-\($0)") }
+    #expect(try await log.append(starts.map(opening)).map { $0 == .refused }.firstIndex(of: true) == limits.openCommandsPerAppliance)
+    let stop = try command("stop when full", "cooking:stop")
+    _ = try id(await log.append([opening(stop)])[0])
+    let open = try await log.openCommands(of: appliance)
+    #expect(open.count == limits.openCommandsPerAppliance + 1 && open.count(where: \.isUrgent) == 1)
+    let closed = try await log.append(open.map { try step(.commandFailed, .close(id: $0.id)) })
+    #expect(!closed.contains(.refused))
+    _ = try await published(2 * open.count)
   }
 
   private func beginsAnewAfterALoss() async throws {

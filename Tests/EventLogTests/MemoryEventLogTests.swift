@@ -9,6 +9,7 @@ import Testing
     limits.window = 256
     limits.history = 16
     limits.typesPerAppliance = 8
+    limits.openCommandsPerAppliance = 4
     let log = MemoryEventLog(limits: limits)
     let heard = Mutex<[(channel: String, message: [UInt8])]>([])
     log.listen { channel, message in heard.withLock { $0.append((channel, message)) } }

@@ -52,6 +52,16 @@ final class TroubledLog: EventLog {
     try await memory.history(of: appliance, after: after)
   }
 
+  func openCommand(_ id: String, of appliance: ApplianceID) async throws -> OpenCommand? {
+    try await memory.openCommand(id, of: appliance)
+  }
+
+  func openCommands(of appliance: ApplianceID) async throws -> [OpenCommand] { try await memory.openCommands(of: appliance) }
+
+  func overdueCommands(shard: Int, now: Timestamp, limit: Int) async throws -> [OpenCommand] {
+    try await memory.overdueCommands(shard: shard, now: now, limit: limit)
+  }
+
   /// Everything that the log holds, shard by shard.
   func contents() async throws -> [LogEntry.Content] {
     var contents: [LogEntry.Content] = []

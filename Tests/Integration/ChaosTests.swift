@@ -63,7 +63,7 @@ import Testing
 /// Kills and restarts at random moments: each falls when a random number of messages has been stored.
 private struct Chaos {
   private enum Blow: CaseIterable {
-    case killIngest, killPersister, restartRedis, killRedis, restartPostgres, killPostgres
+    case killIngest, killPersister, restartRedis, killRedis, stallRedis, restartPostgres, killPostgres
   }
 
   let backbone: Backbone
@@ -89,6 +89,11 @@ private struct Chaos {
     case .killRedis: try await replace("redis")
     case .killPostgres: try await replace("postgres")
     case .restartRedis: try await stack.restart("redis")
+    case .stallRedis:
+      // Longer than a call to it may take, so that calls are given up which it then finds in its sockets.
+      try await stack.pause("redis")
+      try await Task.sleep(for: .seconds(3))
+      try await stack.resume("redis")
     case .restartPostgres: try await stack.restart("postgres")
     }
   }

@@ -57,7 +57,7 @@ struct IngestMetrics: Sendable {
       case (.appended(_, let isLate), .event):
         eventCount += 1
         if isLate { lateCount += 1 }
-      case (.appended, .deadLetter): break
+      case (.appended, .deadLetter), (.refused, _): break
       }
     }
     appended.increment(by: eventCount)
