@@ -86,7 +86,7 @@ let package = Package(
     tests(of: "EventLog", nio + ["Models", "RedisClient", "LocalStack", lifecycle, logging]),
     shared("Store", ["Models", "Digests", "PostgresClient"], resources: [.embedInCode("Migrations")]),
     tests(of: "Store", ["Models", "PostgresClient", "LocalStack", logging]),
-    shared("Access", ["Models", tokens]),
+    shared("Access", ["Models", "Store", tokens]),
     tests(of: "Access", ["Models", tokens]),
 
     // One way to be a service, and one way to start things on this machine.

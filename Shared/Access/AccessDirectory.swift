@@ -1,9 +1,16 @@
 package import Models
+package import Store
 
-/// Who exists and who may see what: the truth behind tokens.
+/// Who exists, who may do what, and which tokens are revoked: the truth behind tokens.
 package protocol AccessDirectory: Sendable {
-  /// Whether there is such a user.
-  func userExists(_ userID: String) async throws -> Bool
-  /// Whether the user may see the appliance's events: as its owner, by sharing, or as an admin. False also for an appliance that does not exist.
-  func mayWatch(userID: String, appliance: ApplianceID) async throws -> Bool
+  /// What is known of the user, nil when there is none.
+  func account(of userID: String) async throws -> Account?
+  /// What the user may do with the appliance, nil for nothing and for an appliance that does not exist: nobody can tell the two apart.
+  ///
+  /// - Parameter role: counts instead of the account's own, where the token brought one.
+  func permission(of userID: String, as role: UserRole?, on appliance: ApplianceID) async throws -> Permission?
+  /// Whether the token with this `jti` is revoked.
+  func isRevoked(tokenID: String) async throws -> Bool
 }
+
+extension AccountStore: AccessDirectory {}

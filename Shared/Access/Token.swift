@@ -2,15 +2,6 @@ internal import Foundation
 internal import JWTKit
 package import Models
 
-/// Who a valid token speaks for.
-package struct Principal: Hashable, Sendable {
-  /// The token's `sub`.
-  package let userID: String
-  package let expiresAt: Timestamp
-  /// The token's `jti`, by which it can be revoked.
-  package let tokenID: String?
-}
-
 /// The shared secret that signs tokens with HS256. It never prints itself.
 package struct TokenSecret: Sendable, CustomStringConvertible {
   /// RFC 7518, section 3.2: a key at least as long as the hash.
@@ -55,7 +46,8 @@ package struct TokenVerifier: Sendable {
     if let notBefore = claims.nbf {
       guard let moment = Timestamp(notBefore), moment <= now + leeway else { throw .invalidOrExpiredToken }
     }
-    return Principal(userID: userID, expiresAt: expiresAt, tokenID: claims.jti)
+    return Principal(
+      subject: userID, issuedAt: claims.iat.flatMap(Timestamp.init), expiresAt: expiresAt, tokenID: claims.jti)
   }
 
   /// Longer names are in no database of ours.

@@ -6,7 +6,8 @@ package enum AccountChange: Hashable, Sendable, CustomStringConvertible {
   case changeUser(from: User, to: User)
   case addAppliance(Appliance)
   case changeAppliance(from: Appliance, to: Appliance)
-  case share(ApplianceID, with: String)
+  /// Shares it, or changes what the user may do.
+  case share(ApplianceID, with: String, as: ShareRole)
   case unshare(ApplianceID, with: String)
 
   package var description: String {
@@ -19,7 +20,8 @@ package enum AccountChange: Hashable, Sendable, CustomStringConvertible {
     case .changeAppliance(let old, let new):
       "~ appliance \(new.id)" + Self.difference("name", old.name, new.name) + Self.difference("owner", old.ownerID, new.ownerID)
         + Self.difference("dialect", old.dialect.rawValue, new.dialect.rawValue)
-    case .share(let appliance, let user): "+ share of \(appliance) with \(user)"
+    case .share(let appliance, let user, .account): "+ share of \(appliance) with \(user)"
+    case .share(let appliance, let user, let role): "+ share of \(appliance) with \(user) as \(role.rawValue)"
     case .unshare(let appliance, let user): "- share of \(appliance) with \(user)"
     }
   }
@@ -46,7 +48,7 @@ package struct AccountPlan: Hashable, Sendable {
       }
     }
     for appliance in wanted.appliances.values.sorted(by: { $0.id < $1.id }) {
-      for user in appliance.sharedWith.union([appliance.ownerID]).sorted()
+      for user in Set(appliance.shares.keys).union([appliance.ownerID]).sorted()
       where wanted.users[user] == nil && present.users[user] == nil {
         throw StoreError(
           .invalidAccount, "Appliance '\(appliance.id)' names the user '\(user.prefix(80))', who does not exist: add the user first")
@@ -65,9 +67,10 @@ package struct AccountPlan: Hashable, Sendable {
     } else {
       changes.append(.addAppliance(new))
     }
-    let present = old?.sharedWith ?? []
-    changes += new.sharedWith.subtracting(present).sorted().map { .share(new.id, with: $0) }
-    changes += present.subtracting(new.sharedWith).sorted().map { .unshare(new.id, with: $0) }
+    let present = old?.shares ?? [:]
+    let wanted = new.shares.filter { present[$0.key] != $0.value }
+    changes += wanted.sorted { $0.key < $1.key }.map { .share(new.id, with: $0.key, as: $0.value) }
+    changes += present.keys.filter { new.shares[$0] == nil }.sorted().map { .unshare(new.id, with: $0) }
     return changes
   }
 }

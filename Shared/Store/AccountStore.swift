@@ -9,27 +9,48 @@ package struct AccountStore: Sendable {
 
   package init(_ pool: PostgresPool) { self.pool = pool }
 
-  /// Whether there is such a user.
-  package func userExists(_ userID: String) async throws -> Bool {
-    try await holds("SELECT EXISTS (SELECT FROM users WHERE id = $1)", [userID])
+  /// What is known of the user, nil when there is none.
+  package func account(of userID: String) async throws -> Account? {
+    guard Self.canBeStored(userID) else { return nil }
+    let rows = try await pool.query(
+      "SELECT role, tokens_valid_from FROM users WHERE id = $1", [.text(userID)], timeout: Self.lookUpTimeout)
+    return try rows.decode(String.self, PostgresTimestamp?.self).first.map { role, validFrom in
+      Account(role: try Self.known(role, "role of user '\(userID)'"), tokensValidFrom: validFrom.map(Timestamp.init))
+    }
   }
 
-  /// Whether the user may see the appliance: as an admin, its owner, or one whom it is shared with. False also for an appliance that does not exist.
-  package func mayWatch(userID: String, appliance: ApplianceID) async throws -> Bool {
-    try await holds(
+  /// What the user may do with the appliance, nil for nothing, and where there is no such user or appliance.
+  ///
+  /// - Parameter role: counts instead of the account's own.
+  package func permission(of userID: String, as role: UserRole?, on appliance: ApplianceID) async throws -> Permission? {
+    guard Self.canBeStored(userID) else { return nil }
+    let rows = try await pool.query(
       """
-      SELECT EXISTS (
-        SELECT FROM appliances JOIN users ON users.id = $1 WHERE appliances.id = $2 AND (
-          users.role = 'admin' OR appliances.owner_id = users.id
-          OR EXISTS (SELECT FROM appliance_shares WHERE appliance_id = appliances.id AND user_id = users.id)))
-      """, [userID, appliance.rawValue])
+      SELECT users.role, appliances.owner_id = users.id, shares.user_id IS NOT NULL, shares.role
+      FROM users JOIN appliances ON appliances.id = $2
+      LEFT JOIN appliance_shares shares ON shares.appliance_id = appliances.id AND shares.user_id = users.id
+      WHERE users.id = $1
+      """, [.text(userID), .text(appliance.rawValue)], timeout: Self.lookUpTimeout)
+    guard let row = try rows.decode(String.self, Bool.self, Bool.self, String?.self).first else { return nil }
+    let (ownRole, isOwner, isShared, shareRole) = row
+    return Permission.of(
+      try role ?? Self.known(ownRole, "role of user '\(userID)'"), isOwner: isOwner,
+      share: isShared ? try Self.share(shareRole, of: appliance) : nil)
   }
 
-  private func holds(_ sql: String, _ names: [String]) async throws -> Bool {
-    // PostgreSQL's text cannot hold U+0000, so no user has it in the id.
-    guard !names.contains(where: { $0.utf8.contains(0) }) else { return false }
-    let rows = try await pool.query(sql, names.map(PostgresValue.text), timeout: Self.lookUpTimeout)
+  /// Whether the token with this `jti` is revoked.
+  package func isRevoked(tokenID: String) async throws -> Bool {
+    guard Self.canBeStored(tokenID) else { return false }
+    let rows = try await pool.query(
+      "SELECT EXISTS (SELECT FROM revoked_tokens WHERE token_id = $1)", [.text(tokenID)], timeout: Self.lookUpTimeout)
     return try rows.decode(Bool.self) == [true]
+  }
+
+  /// PostgreSQL's text cannot hold U+0000, so nothing there has it in its name.
+  private static func canBeStored(_ name: String) -> Bool { !name.utf8.contains(0) }
+
+  private static func share(_ role: String?, of appliance: ApplianceID) throws(StoreError) -> ShareRole {
+    try role.map { text throws(StoreError) in try known(text, "role in a share of appliance '\(appliance)'") } ?? .account
   }
 
   /// Makes the accounts as wanted, all or nothing, and returns what was to change: nothing, when it is applied again.
@@ -57,18 +78,20 @@ package struct AccountStore: Sendable {
     let appliances = try session.query(
       """
       SELECT id, owner_id, dialect, name,
-        ARRAY(SELECT user_id::text FROM appliance_shares WHERE appliance_id = appliances.id)
+        ARRAY(SELECT user_id::text FROM appliance_shares WHERE appliance_id = appliances.id ORDER BY user_id),
+        ARRAY(SELECT coalesce(role, 'account') FROM appliance_shares WHERE appliance_id = appliances.id ORDER BY user_id)
       FROM appliances
       """
-    ).decode(String.self, String.self, String.self, String.self, [String].self)
+    ).decode(String.self, String.self, String.self, String.self, [String].self, [String].self)
     return try Accounts(
       users: users.map { id, name, role in
         User(id: id, name: name, role: try known(role, "role of user '\(id)'"))
       },
-      appliances: appliances.map { id, owner, dialect, name, shares in
-        Appliance(
+      appliances: appliances.map { id, owner, dialect, name, users, roles in
+        let shares = try zip(users, roles).map { ($0, try known($1, "role in a share of appliance '\(id)'") as ShareRole) }
+        return Appliance(
           id: try ApplianceID(id), ownerID: owner, dialect: try known(dialect, "dialect of appliance '\(id)'"), name: name,
-          sharedWith: Set(shares))
+          shares: Dictionary(uniqueKeysWithValues: shares))
       })
   }
 
@@ -92,9 +115,12 @@ package struct AccountStore: Sendable {
       try session.execute("INSERT INTO appliances (id, owner_id, dialect, name) VALUES ($1, $2, $3, $4)", parameters(of: appliance))
     case .changeAppliance(_, let appliance):
       try session.execute("UPDATE appliances SET owner_id = $2, dialect = $3, name = $4 WHERE id = $1", parameters(of: appliance))
-    case .share(let appliance, let user):
+    case .share(let appliance, let user, let role):
       try session.execute(
-        "INSERT INTO appliance_shares (appliance_id, user_id) VALUES ($1, $2)", [.text(appliance.rawValue), .text(user)])
+        """
+        INSERT INTO appliance_shares (appliance_id, user_id, role) VALUES ($1, $2, nullif($3, 'account'))
+        ON CONFLICT (appliance_id, user_id) DO UPDATE SET role = excluded.role
+        """, [.text(appliance.rawValue), .text(user), .text(role.rawValue)])
     case .unshare(let appliance, let user):
       try session.execute(
         "DELETE FROM appliance_shares WHERE appliance_id = $1 AND user_id = $2", [.text(appliance.rawValue), .text(user)])

@@ -1,8 +1,5 @@
 package import Models
 
-/// What a user may do, beyond seeing what is theirs.
-package enum UserRole: String, Sendable, CaseIterable { case viewer, operator_ = "operator", admin }
-
 /// Which document an appliance speaks by.
 package enum Dialect: String, Sendable, CaseIterable { case epicura, webmacs, signaling, reefnet, oht50, generic }
 
@@ -24,15 +21,15 @@ package struct Appliance: Hashable, Sendable {
   package let ownerID: String
   package let dialect: Dialect
   package let name: String
-  /// Users besides the owner who may see it.
-  package let sharedWith: Set<String>
+  /// Users besides the owner who may see it, and what else they may do.
+  package let shares: [String: ShareRole]
 
-  package init(id: ApplianceID, ownerID: String, dialect: Dialect, name: String, sharedWith: Set<String> = []) {
+  package init(id: ApplianceID, ownerID: String, dialect: Dialect, name: String, shares: [String: ShareRole] = [:]) {
     self.id = id
     self.ownerID = ownerID
     self.dialect = dialect
     self.name = name
-    self.sharedWith = sharedWith
+    self.shares = shares
   }
 }
 

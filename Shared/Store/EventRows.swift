@@ -74,3 +74,7 @@ package struct EventRows: Sendable {
 extension PostgresTimestamp {
   package init(_ timestamp: Timestamp) { self.init(microseconds: timestamp.microseconds) }
 }
+
+extension Timestamp {
+  init(_ timestamp: PostgresTimestamp) { self.init(microseconds: timestamp.microseconds) }
+}

@@ -26,5 +26,6 @@ package struct Migration: Hashable, Sendable {
     Migration(2, "0002_events.sql", PackageResources._002_events_sql),
     Migration(3, "0003_log_cursors.sql", PackageResources._003_log_cursors_sql),
     Migration(4, "0004_roles.sql", PackageResources._004_roles_sql),
+    Migration(5, "0005_access.sql", PackageResources._005_access_sql),
   ]
 }

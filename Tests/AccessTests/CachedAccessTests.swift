@@ -15,8 +15,11 @@ import Testing
     }
     let state = Mutex(State())
 
-    func userExists(_ userID: String) async throws -> Bool { try ask() }
-    func mayWatch(userID: String, appliance: ApplianceID) async throws -> Bool { try ask() }
+    func account(of userID: String) async throws -> Account? { try ask() ? Account(role: .viewer) : nil }
+    func permission(of userID: String, as role: UserRole?, on appliance: ApplianceID) async throws -> Permission? {
+      try ask() ? .watch : nil
+    }
+    func isRevoked(tokenID: String) async throws -> Bool { try ask() }
 
     private func ask() throws -> Bool {
       try state.withLock {
@@ -42,51 +45,56 @@ import Testing
   @Test func `An answer is asked once while it is fresh`() async throws {
     let access = access
     let appliance = try ApplianceID("A")
-    for _ in 0..<5 { #expect(try await access.mayWatch(userID: "u", appliance: appliance)) }
+    for _ in 0..<5 { #expect(try await access.permission(of: "u", as: nil, on: appliance) == .watch) }
     #expect(directory.state.withLock { $0.questions } == 1)
     clock.advance(by: .seconds(31))
     directory.state.withLock { $0.answer = false }
-    #expect(try await !access.mayWatch(userID: "u", appliance: appliance))
+    #expect(try await access.permission(of: "u", as: nil, on: appliance) == nil)
     #expect(directory.state.withLock { $0.questions } == 2)
   }
 
-  @Test func `Users and appliances are different questions`() async throws {
+  @Test func `Users, appliances, roles and tokens are different questions`() async throws {
     let access = access
-    #expect(try await access.userExists("u"))
+    #expect(try await access.account(of: "u") != nil)
     directory.state.withLock { $0.answer = false }
-    #expect(try await !access.userExists("v"))
-    #expect(try await !access.mayWatch(userID: "u", appliance: try ApplianceID("A")))
-    #expect(try await access.userExists("u"))
+    #expect(try await access.account(of: "v") == nil)
+    #expect(try await access.permission(of: "u", as: nil, on: try ApplianceID("A")) == nil)
+    #expect(try await access.permission(of: "u", as: .admin, on: try ApplianceID("A")) == nil)
+    directory.state.withLock { $0.answer = true }
+    #expect(try await access.permission(of: "u", as: nil, on: try ApplianceID("A")) == nil)
+    #expect(try await access.permission(of: "u", as: .operator_, on: try ApplianceID("A")) == .watch)
+    #expect(try await access.isRevoked(tokenID: "u"))
+    #expect(try await access.account(of: "u") != nil)
   }
 
   @Test func `A directory that is down is bridged by old answers, for a while`() async throws {
     let access = access
-    #expect(try await access.userExists("u"))
+    #expect(try await access.account(of: "u") != nil)
     directory.state.withLock { $0.isDown = true }
     clock.advance(by: .seconds(600))
-    #expect(try await access.userExists("u"))
-    await #expect(throws: Unreachable.self) { try await access.userExists("stranger") }
+    #expect(try await access.account(of: "u") != nil)
+    await #expect(throws: Unreachable.self) { try await access.account(of: "stranger") }
     clock.advance(by: .seconds(301))
-    await #expect(throws: Unreachable.self) { try await access.userExists("u") }
+    await #expect(throws: Unreachable.self) { try await access.account(of: "u") }
   }
 
   @Test func `A directory that has just failed is not asked again for what is known`() async throws {
     let access = access
-    #expect(try await access.userExists("u"))
+    #expect(try await access.account(of: "u") != nil)
     clock.advance(by: .seconds(60))
     directory.state.withLock { $0.isDown = true }
-    for _ in 0..<5 { #expect(try await access.userExists("u")) }
+    for _ in 0..<5 { #expect(try await access.account(of: "u") != nil) }
     #expect(directory.state.withLock { $0.questions } == 2)
     clock.advance(by: .seconds(6))
     directory.state.withLock { ($0.isDown, $0.answer) = (false, false) }
-    #expect(try await !access.userExists("u"))
+    #expect(try await access.account(of: "u") == nil)
   }
 
   @Test func `Invalidation forgets every answer, also as a bridge`() async throws {
     let access = access
-    #expect(try await access.userExists("u"))
+    #expect(try await access.account(of: "u") != nil)
     access.invalidate()
     directory.state.withLock { $0.isDown = true }
-    await #expect(throws: Unreachable.self) { try await access.userExists("u") }
+    await #expect(throws: Unreachable.self) { try await access.account(of: "u") }
   }
 }

@@ -29,7 +29,7 @@ import Testing
     let token = try await issuer.issue(userID: "alice", now: now, lifetime: .seconds(900))
     let verifier = try await verifier()
     let principal = try await verifier.verify(token, now: now)
-    #expect(principal.userID == "alice")
+    #expect(principal.subject == "alice")
     #expect(principal.expiresAt == now + .seconds(900))
     #expect(principal.tokenID != nil)
     _ = try await verifier.verify(token, now: now + .seconds(904))
@@ -86,7 +86,7 @@ import Testing
       return try await text + "." + base64URL(keys.getKey().sign(Array(text.utf8)))
     }
     let verifier = try await verifier()
-    #expect(try await verifier.verify(try await signed("HS256"), now: now).userID == "alice")
+    #expect(try await verifier.verify(try await signed("HS256"), now: now).subject == "alice")
     let token = try await signed(algorithm)
     await #expect(throws: AccessError.invalidOrExpiredToken) { try await verifier.verify(token, now: now) }
   }

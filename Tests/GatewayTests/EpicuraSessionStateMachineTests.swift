@@ -8,12 +8,13 @@ import WebSocketTransport
 @Suite struct EpicuraSessionStateMachineTests {
   typealias Machine = EpicuraSessionStateMachine
   private static let appliance = Samples.appliance
+  private let ann = Principal(subject: "ann", expiresAt: Samples.time + .seconds(900))
 
   private func machine(_ limits: Machine.Limits = Machine.Limits()) -> Machine { Machine(limits: limits, now: Samples.time) }
 
   private func open(_ limits: Machine.Limits = Machine.Limits()) -> Machine {
     var machine = machine(limits)
-    #expect(machine.handle(.admission(.admitted(userID: "ann")), now: Samples.time) == [.send(.connected(userID: "ann"))])
+    #expect(machine.handle(.admission(.admitted(ann)), now: Samples.time) == [.send(.connected(userID: "ann"))])
     return machine
   }
 
@@ -29,8 +30,9 @@ import WebSocketTransport
 
   private func established() -> Machine {
     var machine = open()
-    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .allowed), .live(Self.appliance), .state(Self.appliance, attempt: 1, [])]
-    {
+    for input in [
+      subscribe(), .watch(Self.appliance, attempt: 1, .granted(.own)), .live(Self.appliance), .state(Self.appliance, attempt: 1, []),
+    ] {
       _ = machine.handle(input, now: Samples.time)
     }
     return machine
@@ -38,8 +40,8 @@ import WebSocketTransport
 
   @Test func `A subscription asks, joins, reads, and then tells the state before the live events`() {
     var machine = open()
-    #expect(machine.handle(subscribe(), now: Samples.time) == [.askWhetherMayWatch(userID: "ann", Self.appliance, attempt: 1)])
-    #expect(machine.handle(.watch(Self.appliance, attempt: 1, .allowed), now: Samples.time) == [.join(Self.appliance)])
+    #expect(machine.handle(subscribe(), now: Samples.time) == [.askWhetherMayWatch(ann, Self.appliance, attempt: 1)])
+    #expect(machine.handle(.watch(Self.appliance, attempt: 1, .granted(.own)), now: Samples.time) == [.join(Self.appliance)])
     #expect(machine.handle(.live(Self.appliance), now: Samples.time) == [.readState(Self.appliance, attempt: 1)])
     let status = Samples.status("cooking", 5)
     let actions = machine.handle(.state(Self.appliance, attempt: 1, [status, Samples.event("cooking:progress", 6)]), now: Samples.time)
@@ -52,7 +54,7 @@ import WebSocketTransport
 
   @Test func `An appliance that never told a status is offline`() {
     var machine = open()
-    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .allowed), .live(Self.appliance)] {
+    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .granted(.own)), .live(Self.appliance)] {
       _ = machine.handle(input, now: Samples.time)
     }
     #expect(
@@ -82,8 +84,8 @@ import WebSocketTransport
     #expect(early.handle(frame(#"{"type":"ping"}"#), now: Samples.time) == [])
     #expect(early.handle(subscribe(), now: Samples.time) == [])
     #expect(
-      early.handle(.admission(.admitted(userID: "ann")), now: Samples.time) == [
-        .send(.connected(userID: "ann")), .send(.pong), .askWhetherMayWatch(userID: "ann", Self.appliance, attempt: 1),
+      early.handle(.admission(.admitted(ann)), now: Samples.time) == [
+        .send(.connected(userID: "ann")), .send(.pong), .askWhetherMayWatch(ann, Self.appliance, attempt: 1),
       ])
     var flooded = machine()
     for _ in 0..<32 { #expect(flooded.handle(subscribe(), now: Samples.time) == []) }
@@ -103,7 +105,7 @@ import WebSocketTransport
 
   @Test func `A neighbour that does not answer ends in an error, and its late answer in nothing`() {
     var machine = open()
-    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .allowed), .live(Self.appliance)] {
+    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .granted(.own)), .live(Self.appliance)] {
       _ = machine.handle(input, now: Samples.time)
     }
     let actions = machine.handle(.tick, now: Samples.time + .seconds(11))
@@ -114,7 +116,7 @@ import WebSocketTransport
 
   @Test func `A log that cannot be read ends the subscription with an error`() {
     var machine = open()
-    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .allowed), .live(Self.appliance)] {
+    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .granted(.own)), .live(Self.appliance)] {
       _ = machine.handle(input, now: Samples.time)
     }
     let actions = machine.handle(.state(Self.appliance, attempt: 1, nil), now: Samples.time)
@@ -127,7 +129,7 @@ import WebSocketTransport
     _ = machine.handle(subscribe(), now: Samples.time)
     #expect(machine.handle(subscribe(), now: Samples.time) == [])
     var established = established()
-    #expect(established.handle(subscribe(), now: Samples.time) == [.askWhetherMayWatch(userID: "ann", Self.appliance, attempt: 2)])
+    #expect(established.handle(subscribe(), now: Samples.time) == [.askWhetherMayWatch(ann, Self.appliance, attempt: 2)])
     #expect(established.handle(.watch(Self.appliance, attempt: 2, .refused), now: Samples.time).first == .leave(Self.appliance))
   }
 
@@ -165,15 +167,15 @@ import WebSocketTransport
 
   @Test func `A change of access is checked: what is lost is left, and a deleted user is closed`() {
     var machine = established()
-    #expect(machine.handle(.accessChanged, now: Samples.time) == [.recheck(userID: "ann", [Self.appliance])])
+    #expect(machine.handle(.accessChanged, now: Samples.time) == [.recheck(ann, [Self.appliance])])
     #expect(machine.handle(.accessChanged, now: Samples.time) == [])
-    let actions = machine.handle(.rechecked(.init(userExists: true, lost: [Self.appliance])), now: Samples.time)
+    let actions = machine.handle(.rechecked(.init(lost: [Self.appliance])), now: Samples.time)
     #expect(actions.first == .leave(Self.appliance))
     #expect(errorCode(actions) == .applianceNotFound)
     // The change that came during the check is checked too.
-    #expect(machine.handle(.tick, now: Samples.time) == [.recheck(userID: "ann", [])])
+    #expect(machine.handle(.tick, now: Samples.time) == [.recheck(ann, [])])
     #expect(
-      machine.handle(.rechecked(.init(userExists: false, lost: [])), now: Samples.time) == [
+      machine.handle(.rechecked(.init(refusal: .userNotFound)), now: Samples.time) == [
         .close(.policyViolation, reason: AccessError.userNotFound.text)
       ])
   }
@@ -182,6 +184,6 @@ import WebSocketTransport
     var machine = established()
     _ = machine.handle(.accessChanged, now: Samples.time)
     #expect(machine.handle(.rechecked(nil), now: Samples.time) == [])
-    #expect(machine.handle(.tick, now: Samples.time) == [.recheck(userID: "ann", [Self.appliance])])
+    #expect(machine.handle(.tick, now: Samples.time) == [.recheck(ann, [Self.appliance])])
   }
 }

@@ -68,7 +68,7 @@ import WebSocketTestClient
         try await RawClient.open(port: gateway.port, target) { client in
           let close = try await client.read()
           #expect(close.closeCode == 1008)
-          #expect(String(decoding: close.payload.dropFirst(2), as: UTF8.self) == error.text)
+          #expect(close.closeReason == error.text)
         }
       }
     }
@@ -153,13 +153,30 @@ import WebSocketTestClient
     }
   }
 
+  @Test func `A client whose token is revoked is closed, and does not come in again`() async throws {
+    try await TestGateway.run { gateway in
+      let token = try await gateway.token()
+      try await gateway.subscribed(token: token) { client in
+        gateway.directory.state.withLock { $0.areAllRevoked = true }
+        try await gateway.log.publish([], to: Bus.changes)
+        let close = try await client.read()
+        #expect(close.closeCode == 1008 && close.closeReason == "Token has been revoked")
+      }
+      try await RawClient.open(port: gateway.port, "/ws?token=\(token)") { client in
+        let close = try await client.read()
+        #expect(close.closeReason == "Token has been revoked")
+      }
+    }
+  }
+
   @Test func `With the database down, live events go on and known clients come back; others are told to try again`() async throws {
     try await TestGateway.run { gateway in
-      try await gateway.subscribed { client in
+      let token = try await gateway.token()
+      try await gateway.subscribed(token: token) { client in
         gateway.directory.state.withLock { $0.isDown = true }
         let sent = try await gateway.append(Samples.event("cooking:error", 1))
         #expect(try await client.read().payload == sent[0])
-        try await gateway.subscribed { _ in }
+        try await gateway.subscribed(token: token) { _ in }
         try await client.send(.text(#"{"type":"subscribe","appliance_id":"EPIC-002"}"#))
         #expect(try await client.read().text.contains("TEMPORARILY_UNAVAILABLE"))
         try await RawClient.open(port: gateway.port, "/ws?token=\(gateway.token("bob"))") { other in

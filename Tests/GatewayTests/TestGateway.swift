@@ -18,22 +18,26 @@ final class TestDirectory: AccessDirectory {
   struct State {
     var users: Set<String> = ["ann", "bob"]
     var rights: [String: Set<ApplianceID>] = ["ann": [Samples.appliance, Samples.other]]
+    var areAllRevoked = false
     var isDown = false
   }
 
   let state = Mutex(State())
 
-  func userExists(_ userID: String) async throws -> Bool {
-    try state.withLock { state in
-      if state.isDown { throw Down() }
-      return state.users.contains(userID)
-    }
+  func account(of userID: String) async throws -> Account? {
+    try read { $0.users.contains(userID) ? Account(role: .viewer) : nil }
   }
 
-  func mayWatch(userID: String, appliance: ApplianceID) async throws -> Bool {
+  func permission(of userID: String, as role: UserRole?, on appliance: ApplianceID) async throws -> Permission? {
+    try read { $0.rights[userID]?.contains(appliance) == true ? .own : nil }
+  }
+
+  func isRevoked(tokenID: String) async throws -> Bool { try read { $0.areAllRevoked } }
+
+  private func read<Value: Sendable>(_ answer: (State) -> Value) throws -> Value {
     try state.withLock { state in
       if state.isDown { throw Down() }
-      return state.rights[userID]?.contains(appliance) == true
+      return answer(state)
     }
   }
 }
@@ -52,9 +56,11 @@ struct TestGateway {
 
   /// Connects with a good token, takes `connected`, and subscribes.
   func subscribed<Result>(
-    to appliance: ApplianceID = Samples.appliance, status: String = "offline", _ body: (RawClient) async throws -> Result
+    to appliance: ApplianceID = Samples.appliance, status: String = "offline", token: String? = nil,
+    _ body: (RawClient) async throws -> Result
   ) async throws -> Result {
-    try await RawClient.open(port: port, "/ws?token=\(token())") { client in
+    let good = if let token { token } else { try await self.token() }
+    return try await RawClient.open(port: port, "/ws?token=\(good)") { client in
       guard try await client.read().text == #"{"type":"connected","user_id":"ann"}"# else {
         throw RawClient.Unexpected(what: "no connected")
       }

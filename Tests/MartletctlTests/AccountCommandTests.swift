@@ -78,7 +78,7 @@ import Testing
       let verifier = await TokenVerifier(secret: try #require(TokenSecret(CommandFixture.secret)))
       let token = ended.output.trimmingCharacters(in: .newlines)
       let principal = try await verifier.verify(token, now: .now() + .seconds(7000))
-      #expect(principal.userID == "demo")
+      #expect(principal.subject == "demo")
       await #expect(throws: AccessError.invalidOrExpiredToken) { try await verifier.verify(token, now: .now() + .seconds(7300)) }
       let nobody = try await fixture.martletctl("token", "nobody")
       #expect(nobody.status == .exited(1))

@@ -30,7 +30,7 @@ import Testing
     #expect(file.users.map(\.user.id) == ["demo", "42"])
     #expect(file.appliances.map(\.appliance.id.rawValue) == ["EPIC-001", "EPIC-002"])
     #expect(file.appliances.map(\.appliance.ownerID) == ["demo", "42"])
-    #expect(file.appliances.map(\.appliance.sharedWith) == [["42"], []])
+    #expect(file.appliances.map(\.appliance.shares) == [["42": .account], [:]])
     #expect(file.appliances[1].place == .init(path: "appliances[1]", line: 9))
   }
 

@@ -10,26 +10,26 @@ import Testing
   private let bob = User(id: "bob", name: "Bob", role: .operator_)
   private let root = User(id: "root", name: "Root", role: .admin)
 
-  private func cooker(owner: String = "ann", name: String = "Cooker", sharedWith: Set<String> = []) throws -> Appliance {
-    Appliance(id: try ApplianceID("EPIC-001"), ownerID: owner, dialect: .epicura, name: name, sharedWith: sharedWith)
+  private func cooker(owner: String = "ann", name: String = "Cooker", shares: [String: ShareRole] = [:]) throws -> Appliance {
+    Appliance(id: try ApplianceID("EPIC-001"), ownerID: owner, dialect: .epicura, name: name, shares: shares)
   }
 
   @Test func `A plan holds what differs, and nothing when nothing does`() throws {
-    let present = try Accounts(users: [ann, bob], appliances: [cooker(sharedWith: ["bob"])])
+    let present = try Accounts(users: [ann, bob], appliances: [cooker(shares: ["bob": .account])])
     let renamed = User(id: "ann", name: "Anna", role: .admin)
-    let wanted = try Accounts(users: [renamed, root], appliances: [cooker(owner: "bob", sharedWith: ["ann"])])
+    let wanted = try Accounts(users: [renamed, root], appliances: [cooker(owner: "bob", shares: ["ann": .operator_])])
     let plan = try AccountPlan(from: present, to: wanted)
     #expect(
       plan.changes.map(\.description) == [
         "~ user ann, name: Ann → Anna, role: viewer → admin", "+ user root (Root, admin)",
-        "~ appliance EPIC-001, owner: ann → bob", "+ share of EPIC-001 with ann", "- share of EPIC-001 with bob",
+        "~ appliance EPIC-001, owner: ann → bob", "+ share of EPIC-001 with ann as operator", "- share of EPIC-001 with bob",
       ])
     #expect(try AccountPlan(from: present, to: present).changes.isEmpty)
   }
 
   @Test func `What cannot be is refused by name`() throws {
     let nobody = try Accounts(users: [], appliances: [])
-    let stray = try Accounts(users: [ann], appliances: [cooker(sharedWith: ["carl"])])
+    let stray = try Accounts(users: [ann], appliances: [cooker(shares: ["carl": .account])])
     let error = #expect(throws: StoreError.self) { try AccountPlan(from: nobody, to: stray) }
     #expect(
       error?.code == .invalidAccount && error?.description.contains("EPIC-001") == true && error?.description.contains("carl") == true)
@@ -42,31 +42,42 @@ import Testing
   @Test func `Applying twice changes once, and a dry run changes nothing`() async throws {
     try await withMigratedDatabase { postgres, _ in
       let store = AccountStore(PostgresPool(try postgres.configuration(), logger: quiet))
-      let wanted = try Accounts(users: [ann, bob, root], appliances: [cooker(sharedWith: ["bob"])])
+      let wanted = try Accounts(users: [ann, bob, root], appliances: [cooker(shares: ["bob": .account])])
       let planned = try await store.apply(wanted, dryRun: true)
       #expect(try await store.accounts().users.isEmpty)
       #expect(try await store.apply(wanted) == planned && planned.count == 5)
       #expect(try await store.apply(wanted).isEmpty)
       #expect(try await store.accounts() == wanted)
-      let changed = try Accounts(users: [], appliances: [cooker(owner: "bob", name: "New", sharedWith: [])])
+      let changed = try Accounts(users: [], appliances: [cooker(owner: "bob", name: "New", shares: [:])])
       #expect(try await store.apply(changed).count == 2)
       #expect(try await store.accounts().users.count == 3)
     }
   }
 
-  @Test func `Owners, admins and those it is shared with may watch an appliance, nobody else`() async throws {
+  @Test func `Owners, admins and those it is shared with may do what they may with an appliance, nobody else anything`() async throws {
     try await withMigratedDatabase { postgres, _ in
       let owner = AccountStore(PostgresPool(try postgres.configuration(), logger: quiet))
       let carl = User(id: "carl", name: "Carl", role: .operator_)
-      _ = try await owner.apply(Accounts(users: [ann, bob, root, carl], appliances: [cooker(sharedWith: ["bob"])]))
+      let dora = User(id: "dora", name: "Dora", role: .viewer)
+      let shared = try cooker(shares: ["bob": .account, "dora": .account])
+      _ = try await owner.apply(Accounts(users: [ann, bob, root, carl, dora], appliances: [shared]))
       let store = AccountStore(PostgresPool(try postgres.configuration(.gateway), logger: quiet))
       let id = try ApplianceID("EPIC-001")
-      for (user, may) in [("ann", true), ("bob", true), ("root", true), ("carl", false), ("nobody", false), ("ann\0", false)] {
-        #expect(try await store.mayWatch(userID: user, appliance: id) == may, "\(user)")
+      let expected: [(String, UserRole?, Permission?)] = [
+        ("ann", nil, .own), ("bob", nil, .operate), ("root", nil, .administer), ("dora", nil, .watch), ("carl", nil, nil),
+        ("nobody", nil, nil), ("nobody", .admin, nil), ("ann\0", nil, nil), ("carl", .admin, .administer), ("root", .viewer, nil),
+        ("bob", .viewer, .watch), ("dora", .operator_, .operate),
+      ]
+      for (user, role, permission) in expected {
+        #expect(try await store.permission(of: user, as: role, on: id) == permission, "\(user) as \(String(describing: role))")
       }
-      #expect(try await !store.mayWatch(userID: "root", appliance: ApplianceID("EPIC-002")))
-      #expect(try await store.userExists("ann"))
-      #expect(try await !store.userExists("nobody"))
+      #expect(try await store.permission(of: "root", as: nil, on: ApplianceID("EPIC-002")) == nil)
+      _ = try await owner.apply(Accounts(users: [], appliances: [cooker(shares: ["bob": .viewer, "dora": .operator_])]))
+      #expect(try await store.permission(of: "bob", as: nil, on: id) == .watch)
+      #expect(try await store.permission(of: "dora", as: nil, on: id) == .operate)
+      #expect(try await store.account(of: "root") == Account(role: .admin))
+      #expect(try await store.account(of: "nobody") == nil)
+      #expect(try await !store.isRevoked(tokenID: "some"))
     }
   }
 }

@@ -14,6 +14,7 @@ package final class RawClient {
 
     package var text: String { String(decoding: payload, as: UTF8.self) }
     package var closeCode: UInt16? { opcode == 0x8 && payload.count >= 2 ? UInt16(payload[0]) << 8 | UInt16(payload[1]) : nil }
+    package var closeReason: String { String(decoding: payload.dropFirst(2), as: UTF8.self) }
   }
 
   /// The headers of a legal request; the key is RFC 6455's example.

@@ -64,7 +64,7 @@ import WebSocketTestClient
         try await client.send(.text("close"), .text("too late"), .ping())
         let close = try await client.read()
         #expect(close.closeCode == 1008)
-        #expect(String(decoding: close.payload.dropFirst(2), as: UTF8.self) == "You asked for it")
+        #expect(close.closeReason == "You asked for it")
         try await client.send(.close(1008))
         #expect(try await client.readToEnd().isEmpty)
       }

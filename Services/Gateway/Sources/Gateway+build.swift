@@ -10,8 +10,6 @@ package import ServiceRuntime
 internal import Store
 internal import WebSocketTransport
 
-extension AccountStore: AccessDirectory {}
-
 /// Puts the gateway together on Redis and PostgreSQL. The only place that knows them.
 package enum GatewayService {
   /// The share of the drain period over which clients are sent away; the rest is for their answers.

@@ -38,7 +38,7 @@ struct IssueToken: AsyncParsableCommand {
         throw values.invalid(.jwtSecret, wants: "at least \(TokenSecret.lengthMin_bytes) bytes")
       }
       if !unchecked {
-        let exists = try await Connections.withAccounts(values) { try await $0.userExists(user) }
+        let exists = try await Connections.withAccounts(values) { try await $0.account(of: user) != nil }
         guard exists else {
           throw CommandError("There is no user “\(user)”: add the user with `martletctl apply`, or say --unchecked.")
         }

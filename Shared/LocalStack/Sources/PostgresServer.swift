@@ -10,8 +10,9 @@ package struct PostgresServer: StackPart {
     case gateway = "martlet_gateway"
     case ingest = "martlet_ingest"
     case persister = "martlet_persister"
+    case api = "martlet_api"
 
-    static let services: [Role] = [.gateway, .ingest, .persister]
+    static let services: [Role] = [.gateway, .ingest, .persister, .api]
   }
 
   package let host = "127.0.0.1"

@@ -1,3 +1,4 @@
+internal import Access
 internal import EventLog
 internal import Models
 internal import NIOCore
@@ -59,9 +60,9 @@ final class EpicuraSession: WebSocketSession, HubSession {
     switch action {
     case .send(let message): subscriber.reply(message.encoded())
     case .sendEvent(let event): subscriber.reply(event.encoded())
-    case .askWhetherMayWatch(let userID, let appliance, let attempt):
+    case .askWhetherMayWatch(let principal, let appliance, let attempt):
       ask(\.accessJobs, orElse: .watch(appliance, attempt: attempt, .unavailable)) {
-        .watch(appliance, attempt: attempt, await $0.gate.mayWatch(userID, appliance))
+        .watch(appliance, attempt: attempt, await $0.gate.permission(of: principal, on: appliance))
       }
     case .join(let appliance):
       if subscriber.join(appliance) { handle(.live(appliance)) }
@@ -72,8 +73,8 @@ final class EpicuraSession: WebSocketSession, HubSession {
     case .release(let appliance, let id):
       subscriber.release(appliance, passingOver: Self.statusType, through: id)
     case .leave(let appliance): subscriber.leave(appliance)
-    case .recheck(let userID, let appliances):
-      ask(\.accessJobs, orElse: .rechecked(nil)) { .rechecked(await $0.gate.recheck(userID, appliances)) }
+    case .recheck(let principal, let appliances):
+      ask(\.accessJobs, orElse: .rechecked(nil)) { .rechecked(await $0.gate.recheck(principal, appliances)) }
     case .close(let code, let reason): connection.close(code, reason: reason)
     }
   }

@@ -19,7 +19,7 @@ struct EpicuraSessionStateMachine {
   enum Input {
     case admission(AccessGate.Admission)
     case frame([UInt8])
-    case watch(ApplianceID, attempt: Int, AccessGate.Watch)
+    case watch(ApplianceID, attempt: Int, AccessGate.Grant)
     case live(ApplianceID)
     /// Nil when the log could not be asked.
     case state(ApplianceID, attempt: Int, [Event]?)
@@ -34,20 +34,20 @@ struct EpicuraSessionStateMachine {
   enum Action: Equatable {
     case send(EpicuraServerMessage)
     case sendEvent(Event)
-    case askWhetherMayWatch(userID: String, ApplianceID, attempt: Int)
+    case askWhetherMayWatch(Principal, ApplianceID, attempt: Int)
     /// Listen to the appliance and hold what comes. Answered by `live`, at once where it is live already.
     case join(ApplianceID)
     case readState(ApplianceID, attempt: Int)
     /// End the hold; of what was held, the status up to this event is known to the client.
     case release(ApplianceID, statusThrough: EventID?)
     case leave(ApplianceID)
-    case recheck(userID: String, [ApplianceID])
+    case recheck(Principal, [ApplianceID])
     case close(WebSocketCloseCode, reason: String)
   }
 
   private enum Phase {
     case verifying(early: [[UInt8]])
-    case open(userID: String)
+    case open(Principal)
     case closed
   }
 
@@ -80,12 +80,12 @@ struct EpicuraSessionStateMachine {
     case (.verifying(let early), .admission(let admission)): return admit(admission, early: early, now: now)
     case (.verifying(let early), .frame(let frame)): return keep(frame, behind: early)
     case (.verifying, .tick): return now - begun > limits.answerTimeout ? close(.tryAgainLater, "The token cannot be checked now") : []
-    case (.open(let userID), .frame(let frame)): return take(frame, of: userID, now: now)
+    case (.open(let principal), .frame(let frame)): return take(frame, of: principal, now: now)
     case (.open, .watch(let appliance, let attempt, let answer)): return take(answer, appliance, attempt, now: now)
     case (.open, .live(let appliance)): return becameLive(appliance)
     case (.open, .state(let appliance, let attempt, let events)): return take(events, appliance, attempt, now: now)
-    case (.open(let userID), .tick): return timeOut(now: now) + (mustRecheck ? recheck(userID) : [])
-    case (.open(let userID), .accessChanged): return recheck(userID)
+    case (.open(let principal), .tick): return timeOut(now: now) + (mustRecheck ? recheck(principal) : [])
+    case (.open(let principal), .accessChanged): return recheck(principal)
     case (.open, .rechecked(let answer)): return take(answer, now: now)
     case (.verifying, _), (.open, .admission): return []
     }
@@ -95,9 +95,9 @@ struct EpicuraSessionStateMachine {
 
   private mutating func admit(_ admission: AccessGate.Admission, early: [[UInt8]], now: Timestamp) -> [Action] {
     switch admission {
-    case .admitted(let userID):
-      phase = .open(userID: userID)
-      return early.reduce([.send(.connected(userID: userID))]) { $0 + handle(.frame($1), now: now) }
+    case .admitted(let principal):
+      phase = .open(principal)
+      return early.reduce([.send(.connected(userID: principal.subject))]) { $0 + handle(.frame($1), now: now) }
     case .refused(let error): return close(.policyViolation, error.text)
     case .unavailable: return close(.tryAgainLater, "The token cannot be checked now")
     }
@@ -116,11 +116,11 @@ struct EpicuraSessionStateMachine {
 
   // MARK: Frames
 
-  private mutating func take(_ frame: [UInt8], of userID: String, now: Timestamp) -> [Action] {
+  private mutating func take(_ frame: [UInt8], of principal: Principal, now: Timestamp) -> [Action] {
     do throws(EpicuraRejection) {
       switch try EpicuraClientMessage(parsing: frame) {
       case .ping: return [.send(.pong)]
-      case .subscribe(let appliance, since: _): return try subscribe(appliance, userID, now: now)
+      case .subscribe(let appliance, since: _): return try subscribe(appliance, principal, now: now)
       case .unsubscribe(let appliance):
         let leaving: [Action] = subscriptions.removeValue(forKey: appliance)?.isJoined == true ? [.leave(appliance)] : []
         return leaving + [.send(.unsubscribed(appliance, now))]
@@ -133,7 +133,7 @@ struct EpicuraSessionStateMachine {
     }
   }
 
-  private mutating func subscribe(_ appliance: ApplianceID, _ userID: String, now: Timestamp) throws(EpicuraRejection) -> [Action] {
+  private mutating func subscribe(_ appliance: ApplianceID, _ principal: Principal, now: Timestamp) throws(EpicuraRejection) -> [Action] {
     let known = subscriptions[appliance]
     // The answer to the first one is on its way.
     if let known, known.stage != .established { return [] }
@@ -142,7 +142,7 @@ struct EpicuraSessionStateMachine {
     }
     lastAttempt += 1
     subscriptions[appliance] = Subscription(attempt: lastAttempt, isJoined: known?.isJoined ?? false, asked: now)
-    return [.askWhetherMayWatch(userID: userID, appliance, attempt: lastAttempt)]
+    return [.askWhetherMayWatch(principal, appliance, attempt: lastAttempt)]
   }
 
   /// Tells the client, and closes it when it makes too many mistakes. What the server cannot do now is no mistake.
@@ -157,10 +157,10 @@ struct EpicuraSessionStateMachine {
 
   // MARK: Subscriptions
 
-  private mutating func take(_ answer: AccessGate.Watch, _ appliance: ApplianceID, _ attempt: Int, now: Timestamp) -> [Action] {
+  private mutating func take(_ answer: AccessGate.Grant, _ appliance: ApplianceID, _ attempt: Int, now: Timestamp) -> [Action] {
     guard let known = subscriptions[appliance], known.attempt == attempt, known.stage == .asking else { return [] }
     switch answer {
-    case .allowed:
+    case .granted:
       subscriptions[appliance]?.stage = .joining
       subscriptions[appliance]?.isJoined = true
       return [.join(appliance)]
@@ -199,11 +199,11 @@ struct EpicuraSessionStateMachine {
 
   // MARK: Changes of access
 
-  private mutating func recheck(_ userID: String) -> [Action] {
+  private mutating func recheck(_ principal: Principal) -> [Action] {
     mustRecheck = isRechecking
     guard !isRechecking else { return [] }
     isRechecking = true
-    return [.recheck(userID: userID, subscriptions.keys.sorted())]
+    return [.recheck(principal, subscriptions.keys.sorted())]
   }
 
   private mutating func take(_ answer: AccessGate.Recheck?, now: Timestamp) -> [Action] {
@@ -212,7 +212,7 @@ struct EpicuraSessionStateMachine {
       mustRecheck = true
       return []
     }
-    guard answer.userExists else { return close(.policyViolation, AccessError.userNotFound.text) }
+    if let refusal = answer.refusal { return close(.policyViolation, refusal.text) }
     return answer.lost.filter { subscriptions[$0] != nil }.flatMap { end($0) + [.send(.error(.notFound($0), now))] }
   }
 }

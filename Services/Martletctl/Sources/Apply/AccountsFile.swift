@@ -42,7 +42,7 @@ struct AccountsFile: Sendable, Equatable {
   func requireUsers(among present: Set<String>) throws(AccountsFileError) {
     let known = present.union(users.map(\.user.id))
     let problems = appliances.flatMap { entry in
-      let named = entry.appliance.sharedWith.sorted().map { ("shared_with", $0) } + [("owner", entry.appliance.ownerID)]
+      let named = entry.appliance.shares.keys.sorted().map { ("shared_with", $0) } + [("owner", entry.appliance.ownerID)]
       return named.filter { !known.contains($0.1) }.map { member, user in
         let place = Place(path: "\(entry.place.path).\(member)", line: entry.place.line)
         return AccountsFileError.Problem(place: place, text: "there is no user “\(user)”: add it under users")

@@ -40,7 +40,8 @@ struct AccountsReader {
       complain("is shared with its own owner “\(owner)”: leave that out", list, path + ".shared_with")
     }
     guard let id, let name, let owner, let dialect else { return nil }
-    let appliance = Appliance(id: id, ownerID: owner, dialect: dialect, name: name, sharedWith: Set(shares))
+    let appliance = Appliance(
+      id: id, ownerID: owner, dialect: dialect, name: name, shares: Dictionary(shares.map { ($0, .account) }, uniquingKeysWith: { $1 }))
     return .init(appliance: appliance, place: Self.place(node, path))
   }
 

@@ -1,0 +1,92 @@
+package import Models
+
+/// Which users may come in and what they may do. Never throws: a directory that cannot be asked is an answer too.
+package struct AccessGate: Sendable {
+  package enum Admission: Hashable, Sendable {
+    case admitted(Principal)
+    case refused(AccessError)
+    case unavailable
+  }
+
+  package enum Grant: Hashable, Sendable {
+    case granted(Permission)
+    /// Also for an appliance that does not exist: nobody can probe.
+    case refused
+    case unavailable
+  }
+
+  /// What is left of a connection's rights.
+  package struct Recheck: Hashable, Sendable {
+    /// Why the connection must end, nil when it may stay.
+    package let refusal: AccessError?
+    /// Those of the appliances asked about that may no longer be watched.
+    package let lost: [ApplianceID]
+
+    package init(refusal: AccessError? = nil, lost: [ApplianceID] = []) {
+      self.refusal = refusal
+      self.lost = lost
+    }
+  }
+
+  private let verifier: TokenVerifier
+  private let directory: any AccessDirectory
+
+  package init(verifier: TokenVerifier, directory: any AccessDirectory) {
+    self.verifier = verifier
+    self.directory = directory
+  }
+
+  /// Checks a token, its user and its revocation.
+  ///
+  /// - Parameter token: nil and an empty one are refused with `.authenticationRequired`.
+  package func admit(_ token: String?) async -> Admission {
+    do throws(AccessError) {
+      let principal = try await verifier.verify(token ?? "", now: .now())
+      do {
+        return try await refusal(of: principal).map(Admission.refused) ?? .admitted(principal)
+      } catch {
+        return .unavailable
+      }
+    } catch {
+      return .refused(error)
+    }
+  }
+
+  /// What the principal may do with the appliance.
+  package func permission(of principal: Principal, on appliance: ApplianceID) async -> Grant {
+    do {
+      let permission = try await directory.permission(of: principal.subject, as: principal.role, on: appliance)
+      return permission.map(Grant.granted) ?? .refused
+    } catch {
+      return .unavailable
+    }
+  }
+
+  /// The role that counts: the token's where it brings one, else the account's. Nil when there is no such user or the directory cannot be asked.
+  package func role(of principal: Principal) async -> UserRole? {
+    if let role = principal.role { return role }
+    return try? await directory.account(of: principal.subject)?.role
+  }
+
+  /// What is left of an admitted principal's rights after something has changed. Nil when the directory cannot be asked.
+  ///
+  /// - Parameter appliances: those that the principal watches.
+  package func recheck(_ principal: Principal, _ appliances: [ApplianceID]) async -> Recheck? {
+    do {
+      if let refusal = try await refusal(of: principal) { return Recheck(refusal: refusal, lost: appliances) }
+      var lost: [ApplianceID] = []
+      for appliance in appliances
+      where try await directory.permission(of: principal.subject, as: principal.role, on: appliance) == nil { lost.append(appliance) }
+      return Recheck(lost: lost)
+    } catch {
+      return nil
+    }
+  }
+
+  private func refusal(of principal: Principal) async throws -> AccessError? {
+    guard let account = try await directory.account(of: principal.subject) else { return .userNotFound }
+    if let validFrom = account.tokensValidFrom, principal.isOlder(than: validFrom) { return .tokenRevoked }
+    if let tokenID = principal.tokenID, try await directory.isRevoked(tokenID: tokenID) { return .tokenRevoked }
+    return nil
+  }
+}

@@ -1,0 +1,66 @@
+internal import Synchronization
+
+/// The answers to one kind of question, each with its age.
+final class AnswerCache<Question: Hashable & Sendable, Value: Sendable>: Sendable {
+  private struct Answer {
+    let value: Value
+    let at: ContinuousClock.Instant
+  }
+
+  private struct State {
+    var answers: [Question: Answer] = [:]
+    var generation = 0
+    /// When the question could last not be answered.
+    var failedAt: ContinuousClock.Instant?
+  }
+
+  /// After a failure, answers that can bridge it are given without asking again for this long, so that nobody waits for a directory that hangs.
+  private let restAfterFailure = Duration.seconds(5)
+  /// Answers kept at once; past it all are forgotten and asked again.
+  private let answerCountMax = 100_000
+
+  private let freshFor: Duration
+  private let servedFor: Duration
+  private let now: @Sendable () -> ContinuousClock.Instant
+  private let state = Mutex(State())
+
+  init(freshFor: Duration, servedFor: Duration, now: @escaping @Sendable () -> ContinuousClock.Instant) {
+    self.freshFor = freshFor
+    self.servedFor = servedFor
+    self.now = now
+  }
+
+  /// Forgets every answer, also as a bridge over a failure.
+  func invalidate() {
+    state.withLock {
+      $0.answers.removeAll()
+      $0.generation += 1
+    }
+  }
+
+  func answer(_ question: Question, ask: () async throws -> Value) async throws -> Value {
+    let (known, generation, failedAt) = state.withLock { ($0.answers[question], $0.generation, $0.failedAt) }
+    let asked = now()
+    if let known {
+      let age = known.at.duration(to: asked)
+      let isResting = failedAt.map { $0.duration(to: asked) < restAfterFailure } ?? false
+      if age < freshFor || (isResting && age < servedFor) { return known.value }
+    }
+    do {
+      let value = try await ask()
+      state.withLock { keep(Answer(value: value, at: asked), to: question, in: &$0, from: generation) }
+      return value
+    } catch {
+      state.withLock { $0.failedAt = now() }
+      if let known, known.at.duration(to: asked) < servedFor, state.withLock({ $0.generation == generation }) { return known.value }
+      throw error
+    }
+  }
+
+  private func keep(_ answer: Answer, to question: Question, in state: inout State, from generation: Int) {
+    state.failedAt = nil
+    guard state.generation == generation else { return }
+    if state.answers.count >= answerCountMax { state.answers.removeAll() }
+    state.answers[question] = answer
+  }
+}
