@@ -148,7 +148,7 @@ let package = Package(
         dependencies: ["LocalStack", "LocalStackMain", "GatewayMain", "IngestMain", "PersisterMain", "MartletctlMain", subprocess],
         path: "Tests/Integration", exclude: ["Clients"]),
       .executableTarget(
-        name: "Bench", dependencies: nio + ["LocalStack", "MQTTClient", arguments, logging], path: "Tests/Benchmarks",
+        name: "Bench", dependencies: nio + ["LocalStack", "MQTTClient", "ServiceRuntime", arguments, logging], path: "Tests/Benchmarks",
         exclude: ["README.md"]),
       .testTarget(name: "HouseRulesTests", path: "Tests/HouseRulesTests"),
     ],

@@ -33,6 +33,7 @@ package enum ServiceRuntime {
     build: @escaping @Sendable (C, ServiceContext) async throws -> [any Service]
   ) async -> Never {
     signal(SIGPIPE, SIG_IGN)
+    OpenFiles.raiseLimit()
     let variables = C.variables + RuntimeConfiguration.variables(adminPortDefault: C.adminPortDefault)
     do {
       let options = try CommandLineOptions(Array(arguments.dropFirst()), variables: variables)

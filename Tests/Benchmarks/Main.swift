@@ -1,5 +1,6 @@
 import ArgumentParser
 import LocalStack
+import ServiceRuntime
 
 /// Measures the whole backbone on this machine and prints what came out. Nothing is asserted: a figure is for a person to compare.
 @main
@@ -13,6 +14,7 @@ struct Bench: AsyncParsableCommand {
   @Option(help: "Seconds of the steady fan-out.") var seconds = 10
 
   func run() async throws {
+    OpenFiles.raiseLimit()
     var configuration = LocalStackConfiguration.whole(gateways: 1)
     configuration.postgresSyncsToDisk = true
     configuration.environment = ["MARTLET_LOG_LEVEL": "warning"]

@@ -24,12 +24,15 @@ enum ServiceProcess {
   }
 
   /// Runs the probe, calls `whenLogged` with each of its log records, and answers how it ended and every message it logged.
+  ///
+  /// - Parameter softOpenFiles: what the shell that starts it sets as the soft limit.
   static func observe(
-    _ environment: [String: String] = [:],
+    _ environment: [String: String] = [:], softOpenFiles: Int = 512,
     whenLogged: (_ record: [String: String], _ signal: (Signal) throws -> Void) async throws -> Void
   ) async throws -> (status: TerminationStatus, messages: [String]) {
     let result = try await run(
-      .path(.init(probe)), arguments: [], environment: .custom(variables(environment)),
+      .path("/bin/sh"), arguments: ["-c", "ulimit -Sn \(softOpenFiles) && exec \"$0\"", probe],
+      environment: .custom(variables(environment)),
       input: .none, output: .discarded, error: .sequence
     ) { execution in
       var messages: [String] = []

@@ -59,6 +59,20 @@ import Testing
     #expect(messages.suffix(4) == ["draining", "part stopped second", "part stopped first", "stopped"])
   }
 
+  @Test func `it raises the shell's limit of open files as far as it may`() async throws {
+    var hard = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &hard)
+    var port = ""
+    let (status, _) = try await ServiceProcess.observe(softOpenFiles: 100) { record, signal in
+      if let admin = record["admin_port"] { port = admin }
+      guard record["message"] == "part runs", record["part"] == "second" else { return }
+      let metrics = try await ServiceProcess.curl(port, "/metrics").body
+      #expect(metrics.contains("\nprocess_max_fds \(hard.rlim_max)\n"))
+      try signal(.terminate)
+    }
+    #expect(status == .exited(0))
+  }
+
   @Test func `while it drains it is unready, alive and scrapable; a second signal ends it at once`() async throws {
     var port = ""
     var runningCount = 0
