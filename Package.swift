@@ -86,6 +86,8 @@ let package = Package(
     tests(of: "EventLog", nio + ["Models", "RedisClient", "LocalStack", lifecycle, logging]),
     shared("Store", ["Models", "Digests", "PostgresClient"], resources: [.embedInCode("Migrations")]),
     tests(of: "Store", ["Models", "PostgresClient", "LocalStack", logging]),
+    shared("Commands", ["Backoff", "EventLog", "Models"]),
+    tests(of: "Commands", ["EventLog", "Models"]),
     shared("Access", ["Models", "Store", tokens]),
     tests(of: "Access", ["Models", tokens]),
 

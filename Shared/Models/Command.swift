@@ -20,7 +20,12 @@ package struct Command: Hashable, Sendable {
   }
 
   /// A stop overtakes everything that is queued (SPEC, section 1).
-  package var isUrgent: Bool { type.rawValue == "cooking:stop" || type.rawValue == "emergency_stop" }
+  package var isUrgent: Bool { Self.isUrgent(type) }
+
+  package static func isUrgent(_ type: EventType) -> Bool { type.rawValue == "cooking:stop" || type.rawValue == "emergency_stop" }
+
+  /// Where its device listens on MQTT: its dialect's topic, or `martlet/<appliance_id>/commands/<type>`.
+  package var topic: String { EpicuraTopic.topic(ofCommand: type, appliance: applianceID) ?? "martlet/\(applianceID)/commands/\(type)" }
 
   /// The payload on MQTT: `{"command_id","type","issued_at","expires_at","data"}`.
   package func encoded() -> [UInt8] {

@@ -17,6 +17,7 @@ import Testing
     "LocalStack": [],
     "EventLog": ["Models", "RedisClient", "Digests"],
     "Store": ["Models", "PostgresClient", "Digests"],
+    "Commands": ["Models", "EventLog", "Backoff"],
     "Access": ["Models", "Store", "Digests"],
     "Gateway": [
       "Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime", "Backoff",

@@ -30,12 +30,20 @@ package struct EpicuraTopic: Hashable, Sendable {
     ]
     var kinds = events.compactMapValues { try? EventType($0) }.mapValues(Kind.event)
     kinds["command/ack"] = .commandAcknowledgement
-    for command in ["start", "pause", "resume", "stop"] { kinds["command/\(command)"] = .command }
+    for command in commands { kinds["command/\(command)"] = .command }
     return kinds
   }()
+
+  /// `cooking:start` goes to `epicura/<appliance_id>/command/start`, and so on.
+  private static let commands = ["start", "pause", "resume", "stop"]
 
   /// Where a device publishes events of `type`, or nil for a type that the dialect has no topic for.
   package static func topic(of type: EventType, appliance: ApplianceID) -> String? {
     kinds.first { $0.value == .event(type) }.map { "epicura/\(appliance)/\($0.key)" }
+  }
+
+  /// Where a device hears commands of `type`, or nil for a type that the dialect does not have.
+  package static func topic(ofCommand type: EventType, appliance: ApplianceID) -> String? {
+    commands.first { type.rawValue == "cooking:\($0)" }.map { "epicura/\(appliance)/command/\($0)" }
   }
 }
