@@ -31,8 +31,10 @@ package enum PostgresValue: Sendable, Hashable {
   case timestamptz(PostgresTimestamp)
   /// 16 bytes.
   case uuid([UInt8])
-  case textArray([String])
-  case int8Array([Int64])
+  case textArray([String?])
+  case int8Array([Int64?])
+  case float8Array([Double?])
+  case timestamptzArray([PostgresTimestamp?])
 
   /// The type's object id; 0 lets the server infer it.
   var typeID: UInt32 {
@@ -51,6 +53,8 @@ package enum PostgresValue: Sendable, Hashable {
     case .uuid: TypeID.uuid
     case .textArray: TypeID.textArray
     case .int8Array: TypeID.int8Array
+    case .float8Array: TypeID.float8Array
+    case .timestamptzArray: TypeID.timestamptzArray
     }
   }
 
@@ -70,27 +74,30 @@ package enum PostgresValue: Sendable, Hashable {
       bytes.append(contentsOf: value)
     case .timestamptz(let value): bytes.append(bigEndian: value.wire)
     case .textArray(let values):
-      Self.appendArrayHeader(count: values.count, of: TypeID.text, to: &bytes)
-      for value in values {
+      Self.append(values, of: TypeID.text, to: &bytes) { value, bytes in
         bytes.append(bigEndian: Int32(value.utf8.count))
         bytes.append(contentsOf: value.utf8)
       }
-    case .int8Array(let values):
-      Self.appendArrayHeader(count: values.count, of: TypeID.int8, to: &bytes)
-      for value in values {
-        bytes.append(bigEndian: Int32(8))
-        bytes.append(bigEndian: value)
-      }
+    case .int8Array(let values): Self.append(values, of: TypeID.int8, to: &bytes) { $1.append(eightBytes: $0) }
+    case .float8Array(let values):
+      Self.append(values, of: TypeID.float8, to: &bytes) { $1.append(eightBytes: Int64(bitPattern: $0.bitPattern)) }
+    case .timestamptzArray(let values): Self.append(values, of: TypeID.timestamptz, to: &bytes) { $1.append(eightBytes: $0.wire) }
     }
   }
 
-  private static func appendArrayHeader(count: Int, of element: UInt32, to bytes: inout [UInt8]) {
-    bytes.append(bigEndian: Int32(count == 0 ? 0 : 1))  // dimensions
-    bytes.append(bigEndian: Int32(0))  // no null inside
+  /// Appends an array of one dimension; `appendElement` writes an element's length and bytes, nil is NULL.
+  private static func append<Element>(
+    _ values: [Element?], of element: UInt32, to bytes: inout [UInt8], appendElement: (Element, inout [UInt8]) -> Void
+  ) {
+    bytes.append(bigEndian: Int32(values.isEmpty ? 0 : 1))  // dimensions
+    bytes.append(bigEndian: Int32(values.contains { $0 == nil } ? 1 : 0))
     bytes.append(bigEndian: element)
-    guard count > 0 else { return }
-    bytes.append(bigEndian: Int32(count))
+    guard !values.isEmpty else { return }
+    bytes.append(bigEndian: Int32(values.count))
     bytes.append(bigEndian: Int32(1))  // lower bound
+    for value in values {
+      if let value { appendElement(value, &bytes) } else { bytes.append(bigEndian: Int32(-1)) }
+    }
   }
 }
 
@@ -98,13 +105,19 @@ package enum PostgresValue: Sendable, Hashable {
 enum TypeID {
   static let bool: UInt32 = 16, bytea: UInt32 = 17, name: UInt32 = 19, int8: UInt32 = 20, int2: UInt32 = 21, int4: UInt32 = 23
   static let text: UInt32 = 25, oid: UInt32 = 26, json: UInt32 = 114, float4: UInt32 = 700, float8: UInt32 = 701
-  static let textArray: UInt32 = 1009, int8Array: UInt32 = 1016, bpchar: UInt32 = 1042, varchar: UInt32 = 1043
-  static let timestamptz: UInt32 = 1184, uuid: UInt32 = 2950, jsonb: UInt32 = 3802
+  static let textArray: UInt32 = 1009, int8Array: UInt32 = 1016, float8Array: UInt32 = 1022, bpchar: UInt32 = 1042, varchar: UInt32 = 1043
+  static let timestamptz: UInt32 = 1184, timestamptzArray: UInt32 = 1185, uuid: UInt32 = 2950, jsonb: UInt32 = 3802
 }
 
 extension [UInt8] {
   @inline(__always)
   mutating func append(bigEndian value: some FixedWidthInteger) {
     Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
+  }
+
+  /// An element of an array, with its length.
+  fileprivate mutating func append(eightBytes value: Int64) {
+    append(bigEndian: Int32(8))
+    append(bigEndian: value)
   }
 }

@@ -27,5 +27,6 @@ package struct Migration: Hashable, Sendable {
     Migration(3, "0003_log_cursors.sql", PackageResources._003_log_cursors_sql),
     Migration(4, "0004_roles.sql", PackageResources._004_roles_sql),
     Migration(5, "0005_access.sql", PackageResources._005_access_sql),
+    Migration(6, "0006_history.sql", PackageResources._006_history_sql),
   ]
 }

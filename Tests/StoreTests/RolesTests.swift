@@ -13,6 +13,7 @@ import Testing
         (.gateway, "SELECT make_event_partitions('2026-01-01', '2026-01-01')"), (.gateway, "CREATE TABLE mine (id int)"),
         (.gateway, "SELECT FROM user_passwords"), (.gateway, "SELECT FROM refresh_tokens"), (.gateway, "DELETE FROM revoked_tokens"),
         (.persister, "SELECT FROM user_passwords"), (.ingest, "SELECT FROM user_passwords"), (.api, "DELETE FROM events"),
+        (.api, "UPDATE commands SET state = 'sent'"), (.persister, "DELETE FROM cooking_sessions"),
         (.api, "INSERT INTO schema_migrations VALUES (99, '', '')"), (.api, "CREATE TABLE mine (id int)"),
         (.ingest, "SELECT FROM users"), (.persister, "SELECT FROM users"), (.persister, "DELETE FROM events"),
         (.persister, "UPDATE dead_letters SET reason = ''"), (.persister, "CREATE TABLE mine (id int)"), (.persister, "DROP TABLE events"),
