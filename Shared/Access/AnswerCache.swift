@@ -30,11 +30,11 @@ final class AnswerCache<Question: Hashable & Sendable, Value: Sendable>: Sendabl
     self.now = now
   }
 
-  /// Forgets every answer, also as a bridge over a failure.
-  func invalidate() {
-    state.withLock {
-      $0.answers.removeAll()
-      $0.generation += 1
+  /// Forgets answers, also as a bridge over a failure. No answer that is being fetched at this moment is kept.
+  func invalidate(where isConcerned: (Question) -> Bool = { _ in true }) {
+    state.withLock { state in
+      for question in state.answers.keys.filter(isConcerned) { state.answers[question] = nil }
+      state.generation += 1
     }
   }
 

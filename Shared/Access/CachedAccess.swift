@@ -40,10 +40,18 @@ package final class CachedAccess: AccessDirectory {
     try await revocations.answer(tokenID) { try await directory.isRevoked(tokenID: tokenID) }
   }
 
-  /// Forgets every answer: users, appliances, their sharing or a revocation have changed, or a change may have been missed.
-  package func invalidate() {
-    accounts.invalidate()
-    permissions.invalidate()
-    revocations.invalidate()
+  /// Forgets what the change concerns.
+  package func invalidate(_ change: AccessChange = .everything) {
+    switch change {
+    case .everything:
+      accounts.invalidate()
+      permissions.invalidate()
+      revocations.invalidate()
+    case .user(let id):
+      accounts.invalidate { $0 == id }
+      permissions.invalidate { $0.userID == id }
+    case .token(let id, ofUser: _): revocations.invalidate { $0 == id }
+    case .appliance(let id): permissions.invalidate { $0.appliance == id }
+    }
   }
 }

@@ -67,6 +67,27 @@ import Testing
     #expect(try await access.account(of: "u") != nil)
   }
 
+  @Test func `A change makes anew what it concerns, and nothing else`() async throws {
+    let access = access
+    let (a, b) = (try ApplianceID("A"), try ApplianceID("B"))
+    /// How many of the six questions are asked anew.
+    func asked() async throws -> Int {
+      let before = directory.state.withLock { $0.questions }
+      for user in ["u", "v"] { _ = try await access.account(of: user) }
+      for (user, appliance) in [("u", a), ("v", b)] { _ = try await access.permission(of: user, as: nil, on: appliance) }
+      for token in ["t", "s"] { _ = try await access.isRevoked(tokenID: token) }
+      return directory.state.withLock { $0.questions } - before
+    }
+    #expect(try await asked() == 6)
+    #expect(try await asked() == 0)
+    for (change, count) in [
+      (AccessChange.user("u"), 2), (.appliance(a), 1), (.token("t", ofUser: "u"), 1), (.user("nobody"), 0), (.everything, 6),
+    ] {
+      access.invalidate(change)
+      #expect(try await asked() == count, "\(change)")
+    }
+  }
+
   @Test func `A directory that is down is bridged by old answers, for a while`() async throws {
     let access = access
     #expect(try await access.account(of: "u") != nil)
