@@ -11,6 +11,8 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let tokens = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 
 /// A library that several services stand on.
@@ -45,6 +47,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -88,8 +91,15 @@ let package = Package(
     tests(of: "Store", ["Models", "PostgresClient", "LocalStack", logging]),
     shared("Commands", ["Backoff", "EventLog", "Models"]),
     tests(of: "Commands", ["EventLog", "Models"]),
-    shared("Access", ["Models", "Store", tokens]),
-    tests(of: "Access", ["Models", tokens]),
+    shared(
+      "Access",
+      nio + ["Backoff", "Digests", "Models", "ServiceRuntime", "Store", tokens, asyncHTTPClient, nioHTTP, lifecycle, logging]),
+    tests(
+      of: "Access",
+      nio + [
+        "LocalStack", "Models", "PostgresClient", "ServiceRuntime", "Store", tokens, lifecycle, logging, subprocess,
+        .product(name: "Hummingbird", package: "hummingbird"),
+      ]),
 
     // One way to be a service, and one way to start things on this machine.
     shared(

@@ -40,15 +40,15 @@ package struct AccessGate: Sendable {
   ///
   /// - Parameter token: nil and an empty one are refused with `.authenticationRequired`.
   package func admit(_ token: String?) async -> Admission {
-    do throws(AccessError) {
-      let principal = try await verifier.verify(token ?? "", now: .now())
+    switch await verifier.verify(token ?? "", now: .now()) {
+    case .refused(let error): return .refused(error)
+    case .unavailable: return .unavailable
+    case .valid(let principal):
       do {
         return try await refusal(of: principal).map(Admission.refused) ?? .admitted(principal)
       } catch {
         return .unavailable
       }
-    } catch {
-      return .refused(error)
     }
   }
 

@@ -1,6 +1,6 @@
 internal import COpenSSL
 
-/// Hashes and constant-time comparison by the system's OpenSSL, so that they get the distribution's security updates.
+/// Hashes, randomness and constant-time comparison by the system's OpenSSL, so that they get the distribution's security updates.
 package enum Digests {
   /// SHA-1 of `bytes` (20 bytes). Only for the handshake that RFC 6455, section 1.3, prescribes: not a security measure.
   package static func sha1(_ bytes: some Collection<UInt8>) -> [UInt8] {
@@ -15,6 +15,30 @@ package enum Digests {
   /// Whether two secrets are equal, in a time that depends on their lengths alone.
   package static func constantTimeEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
     left.count == right.count && CRYPTO_memcmp(left, right, left.count) == 0
+  }
+
+  /// Bytes that nobody can guess.
+  package static func randomBytes(_ count: Int) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    precondition(RAND_bytes(&bytes, CInt(count)) == 1, "OpenSSL has no randomness: its installation is broken")
+    return bytes
+  }
+
+  /// scrypt (RFC 7914) of a password: 32 bytes. Takes 128 · 2^`logN` · `r` bytes of memory and, by intent, long.
+  ///
+  /// - Returns: nil for costs that are none, or that take more than `memoryMax_bytes`.
+  package static func scrypt(
+    _ password: [UInt8], salt: [UInt8], logN: Int, r: Int, p: Int, memoryMax_bytes: Int = 96 << 20
+  ) -> [UInt8]? {
+    guard (1...30).contains(logN), (1...64).contains(r), (1...16).contains(p) else { return nil }
+    var key = [UInt8](repeating: 0, count: 32)
+    let done = password.withUnsafeBytes { password in
+      EVP_PBE_scrypt(
+        password.baseAddress?.assumingMemoryBound(to: CChar.self), password.count, salt, salt.count, 1 << UInt64(logN), UInt64(r),
+        UInt64(p),
+        UInt64(memoryMax_bytes), &key, key.count)
+    }
+    return done == 1 ? key : nil
   }
 
   /// Lowercase hexadecimal form.

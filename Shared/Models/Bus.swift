@@ -43,7 +43,7 @@ package enum Bus {
   package static func live(_ appliance: ApplianceID) -> String { livePrefix + appliance.rawValue }
   package static let livePrefix = "ws:"
 
-  /// Channel: something about users, appliances or their sharing has changed in PostgreSQL.
+  /// Channel: something about users, appliances, their sharing or revoked tokens has changed in PostgreSQL.
   package static let changes = "changes"
   /// Channel on which one replica's readiness probe hears itself.
   package static func canary(_ replica: String) -> String { "canary:\(replica)" }

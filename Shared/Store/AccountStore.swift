@@ -1,11 +1,13 @@
 package import Models
 package import PostgresClient
 
-/// Users, appliances and shares in PostgreSQL.
+/// Users, appliances and shares in PostgreSQL, and the proofs of being somebody.
+///
+/// Who changes something here publishes on `Bus.changes` afterwards, so that services forget what they knew.
 package struct AccountStore: Sendable {
-  private let pool: PostgresPool
-  /// Limit for one look-up, which a person waits for.
-  private static let lookUpTimeout: Duration = .seconds(3)
+  let pool: PostgresPool
+  /// Limit for one call, which a person waits for.
+  static let callTimeout: Duration = .seconds(3)
 
   package init(_ pool: PostgresPool) { self.pool = pool }
 
@@ -13,7 +15,7 @@ package struct AccountStore: Sendable {
   package func account(of userID: String) async throws -> Account? {
     guard Self.canBeStored(userID) else { return nil }
     let rows = try await pool.query(
-      "SELECT role, tokens_valid_from FROM users WHERE id = $1", [.text(userID)], timeout: Self.lookUpTimeout)
+      "SELECT role, tokens_valid_from FROM users WHERE id = $1", [.text(userID)], timeout: Self.callTimeout)
     return try rows.decode(String.self, PostgresTimestamp?.self).first.map { role, validFrom in
       Account(role: try Self.known(role, "role of user '\(userID)'"), tokensValidFrom: validFrom.map(Timestamp.init))
     }
@@ -30,7 +32,7 @@ package struct AccountStore: Sendable {
       FROM users JOIN appliances ON appliances.id = $2
       LEFT JOIN appliance_shares shares ON shares.appliance_id = appliances.id AND shares.user_id = users.id
       WHERE users.id = $1
-      """, [.text(userID), .text(appliance.rawValue)], timeout: Self.lookUpTimeout)
+      """, [.text(userID), .text(appliance.rawValue)], timeout: Self.callTimeout)
     guard let row = try rows.decode(String.self, Bool.self, Bool.self, String?.self).first else { return nil }
     let (ownRole, isOwner, isShared, shareRole) = row
     return Permission.of(
@@ -42,14 +44,14 @@ package struct AccountStore: Sendable {
   package func isRevoked(tokenID: String) async throws -> Bool {
     guard Self.canBeStored(tokenID) else { return false }
     let rows = try await pool.query(
-      "SELECT EXISTS (SELECT FROM revoked_tokens WHERE token_id = $1)", [.text(tokenID)], timeout: Self.lookUpTimeout)
+      "SELECT EXISTS (SELECT FROM revoked_tokens WHERE token_id = $1)", [.text(tokenID)], timeout: Self.callTimeout)
     return try rows.decode(Bool.self) == [true]
   }
 
   /// PostgreSQL's text cannot hold U+0000, so nothing there has it in its name.
-  private static func canBeStored(_ name: String) -> Bool { !name.utf8.contains(0) }
+  static func canBeStored(_ name: String) -> Bool { !name.utf8.contains(0) }
 
-  private static func share(_ role: String?, of appliance: ApplianceID) throws(StoreError) -> ShareRole {
+  static func share(_ role: String?, of appliance: ApplianceID) throws(StoreError) -> ShareRole {
     try role.map { text throws(StoreError) in try known(text, "role in a share of appliance '\(appliance)'") } ?? .account
   }
 
@@ -96,14 +98,14 @@ package struct AccountStore: Sendable {
   }
 
   /// The table's own checks allow no other word, unless a newer build's migration widened them.
-  private static func known<Word: RawRepresentable<String>>(_ text: String, _ subject: String) throws(StoreError) -> Word {
+  static func known<Word: RawRepresentable<String>>(_ text: String, _ subject: String) throws(StoreError) -> Word {
     guard let word = Word(rawValue: text) else {
       throw StoreError(.schemaTooNew, "The \(subject) is '\(text)', which this build does not know: use a newer build")
     }
     return word
   }
 
-  private static func carryOut(_ change: AccountChange, in session: PostgresSession) throws(PostgresError) {
+  static func carryOut(_ change: AccountChange, in session: PostgresSession) throws(PostgresError) {
     switch change {
     case .addUser(let user):
       try session.execute(
@@ -127,7 +129,7 @@ package struct AccountStore: Sendable {
     }
   }
 
-  private static func parameters(of appliance: Appliance) -> [PostgresValue] {
+  static func parameters(of appliance: Appliance) -> [PostgresValue] {
     [.text(appliance.id.rawValue), .text(appliance.ownerID), .text(appliance.dialect.rawValue), .text(appliance.name)]
   }
 }

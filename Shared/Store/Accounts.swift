@@ -41,23 +41,41 @@ package struct Accounts: Hashable, Sendable {
   /// - Throws: `StoreError` `.invalidAccount` that names the entry: described twice, or a text that cannot be stored.
   package init(users: [User], appliances: [Appliance]) throws(StoreError) {
     for user in users {
-      try Self.check(user.id, 1...255, "The id of user '\(user.id.prefix(80))'")
-      try Self.check(user.name, 0...255, "The name of user '\(user.id)'")
+      try User.check(user)
       guard self.users.updateValue(user, forKey: user.id) == nil else {
         throw StoreError(.invalidAccount, "User '\(user.id)' is described twice: keep one")
       }
     }
     for appliance in appliances {
-      try Self.check(appliance.name, 0...255, "The name of appliance '\(appliance.id)'")
+      try Appliance.check(appliance)
       guard self.appliances.updateValue(appliance, forKey: appliance.id) == nil else {
         throw StoreError(.invalidAccount, "Appliance '\(appliance.id)' is described twice: keep one")
       }
     }
   }
+}
 
-  private static func check(_ text: String, _ bytes: ClosedRange<Int>, _ subject: String) throws(StoreError) {
-    guard bytes.contains(text.utf8.count), !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
-      throw StoreError(.invalidAccount, "\(subject) must have \(bytes.lowerBound) to \(bytes.upperBound) bytes and no control characters")
+extension User {
+  static func check(_ user: User) throws(StoreError) {
+    try checkText(user.id, 1...128, "The id of user '\(user.id.prefix(80))'")
+    try checkText(user.name, 0...255, "The name of user '\(user.id)'")
+  }
+}
+
+extension Appliance {
+  static func check(_ appliance: Appliance) throws(StoreError) {
+    try checkText(appliance.name, 0...255, "The name of appliance '\(appliance.id)'")
+    for user in [appliance.ownerID] + appliance.shares.keys {
+      try checkText(user, 1...128, "A user's id with appliance '\(appliance.id)'")
     }
+    guard appliance.shares[appliance.ownerID] == nil else {
+      throw StoreError(.invalidAccount, "Appliance '\(appliance.id)' is shared with its own owner '\(appliance.ownerID)': leave that out")
+    }
+  }
+}
+
+private func checkText(_ text: String, _ bytes: ClosedRange<Int>, _ subject: String) throws(StoreError) {
+  guard bytes.contains(text.utf8.count), !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+    throw StoreError(.invalidAccount, "\(subject) must have \(bytes.lowerBound) to \(bytes.upperBound) bytes and no control characters")
   }
 }

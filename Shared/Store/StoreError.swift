@@ -12,6 +12,12 @@ package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case schemaTooOld
     /// An account, an appliance or a share cannot be as described.
     case invalidAccount
+    /// There is one of that name already.
+    case alreadyExists
+    /// The user or the appliance that is named does not exist.
+    case notFound
+    /// It cannot go while something else needs it.
+    case inUse
   }
 
   package let code: Code

@@ -18,7 +18,7 @@ import Testing
     "EventLog": ["Models", "RedisClient", "Digests"],
     "Store": ["Models", "PostgresClient", "Digests"],
     "Commands": ["Models", "EventLog", "Backoff"],
-    "Access": ["Models", "Store", "Digests"],
+    "Access": ["Models", "Store", "Digests", "ServiceRuntime", "Backoff"],
     "Gateway": [
       "Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime", "Backoff",
     ],

@@ -14,7 +14,7 @@ import Testing
     appliances:
       - id: EPIC-001
         owner: demo
-        shared_with: [guest]
+        shared_with: [{user: guest, role: operator}]
     """
 
   @Test func `migrate applies each migration once and says so`() async throws {
@@ -33,7 +33,7 @@ import Testing
       _ = try await fixture.martletctl("migrate")
       let planned = try await fixture.martletctl("apply", "-", "--dry-run", input: Self.accounts)
       #expect(planned.status == .exited(0), "\(planned)")
-      #expect(planned.output.contains("+ user demo"))
+      #expect(planned.output.contains("+ user demo") && planned.output.contains("+ share of EPIC-001 with guest as operator"))
       #expect(planned.output.hasSuffix("4 changes to make\n"))
       let made = try await fixture.martletctl("apply", "-", input: Self.accounts)
       #expect(made.output == planned.output.replacing("to make", with: "made"))
@@ -75,11 +75,23 @@ import Testing
       _ = try await fixture.martletctl("apply", "-", input: Self.accounts)
       let ended = try await fixture.martletctl("token", "demo", "--lifetime", "2h")
       #expect(ended.status == .exited(0), "\(ended)")
-      let verifier = await TokenVerifier(secret: try #require(TokenSecret(CommandFixture.secret)))
+      let secret: TokenSecret = try #require(TokenSecret(CommandFixture.secret))
+      let verifier = await TokenVerifier(secret: secret)
       let token = ended.output.trimmingCharacters(in: .newlines)
-      let principal = try await verifier.verify(token, now: .now() + .seconds(7000))
+      guard case .valid(let principal) = await verifier.verify(token, now: .now() + .seconds(7000)) else {
+        Issue.record("the token is not taken")
+        return
+      }
       #expect(principal.subject == "demo")
-      await #expect(throws: AccessError.invalidOrExpiredToken) { try await verifier.verify(token, now: .now() + .seconds(7300)) }
+      #expect(await verifier.verify(token, now: .now() + .seconds(7300)) == .refused(.invalidOrExpiredToken))
+      let device = try await fixture.martletctl("token", "EPIC-001", "--device").output.trimmingCharacters(in: .newlines)
+      guard case .valid(let appliance) = await verifier.verify(device, as: .device, now: .now()) else {
+        Issue.record("the device's token is not taken")
+        return
+      }
+      #expect(appliance.subject == "EPIC-001")
+      #expect(await verifier.verify(device, now: .now()) == .refused(.invalidOrExpiredToken))
+      #expect(try await fixture.martletctl("token", "EPIC-404", "--device").status == .exited(1))
       let nobody = try await fixture.martletctl("token", "nobody")
       #expect(nobody.status == .exited(1))
       #expect(nobody.output == "")

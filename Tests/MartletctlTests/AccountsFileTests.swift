@@ -24,13 +24,13 @@ import Testing
           - id: EPIC-001
             dialect: epicura
             owner: demo
-            shared_with: [42, 42]
+            shared_with: [42, 42, {user: demo2, role: viewer}, {user: demo3}]
           - {id: EPIC-002, owner: "42"}
         """)
     #expect(file.users.map(\.user.id) == ["demo", "42"])
     #expect(file.appliances.map(\.appliance.id.rawValue) == ["EPIC-001", "EPIC-002"])
     #expect(file.appliances.map(\.appliance.ownerID) == ["demo", "42"])
-    #expect(file.appliances.map(\.appliance.shares) == [["42": .account], [:]])
+    #expect(file.appliances.map(\.appliance.shares) == [["42": .account, "demo2": .viewer, "demo3": .account], [:]])
     #expect(file.appliances[1].place == .init(path: "appliances[1]", line: 9))
   }
 
@@ -87,7 +87,11 @@ import Testing
     #expect(found.first?.hasPrefix("line ") == true, "\(found)")
   }
 
-  @Test(arguments: ["[]", "demo", "users: demo", "users: {id: demo}", "users: [[id]]", "users: [{id: \"a\\u0000b\"}]", "appliances: [1]"])
+  @Test(arguments: [
+    "[]", "demo", "users: demo", "users: {id: demo}", "users: [[id]]",
+    "appliances: [{id: a, owner: b, shared_with: [{user: c, role: admin}]}]",
+    "appliances: [{id: a, owner: b, shared_with: [{role: viewer}]}]", "users: [{id: \"a\\u0000b\"}]", "appliances: [1]",
+  ])
   func `what has the wrong shape is refused`(_ text: String) {
     #expect(!problems(text).isEmpty)
   }

@@ -31,14 +31,15 @@ package enum GatewayService {
     settings.session.subscriptionsMax = configuration.subscriptionsMax
     settings.server.drainPeriod = context.drainPeriod * drainShare
     settings.server.closeTimeout = min(settings.server.closeTimeout, context.drainPeriod * (1 - drainShare) / 2)
+    let (verifier, publishedKeys) = try await configuration.tokens.makeVerifier(logger: context.logger)
     let gateway = try await Gateway(
       settings,
       ports: Gateway.Ports(
-        verifier: await TokenVerifier(secret: configuration.tokenSecret), access: CachedAccess(AccountStore(pool)), log: log,
+        verifier: verifier, access: CachedAccess(AccountStore(pool)), log: log,
         liveFeed: { RedisSubscription(configuration: feedConfiguration, eventLoop: $0, receiver: $1, logger: logger) }),
       eventLoopGroup: group, logger: context.logger)
     gateway.metrics.register(with: context.metrics)
     context.health.addCheck("redis", deadline: .seconds(3)) { try await gateway.canary.check() }
-    return [pool, log] + gateway.services
+    return [pool, log] + [publishedKeys].compactMap(\.self) + gateway.services
   }
 }

@@ -22,10 +22,11 @@ package struct GatewayConfiguration: ServiceConfiguration {
     "MARTLET_TRUSTED_PROXIES", default: "",
     meaning: "addresses and networks, separated by commas, whose X-Forwarded-For is believed")
 
-  package static let variables: [ConfigurationVariable] = [
-    .host, .port, .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, .jwtSecret, loops, connectionsMax,
-    subscriptionsMax, queueBytesMax, trustedProxies,
-  ]
+  package static let variables: [ConfigurationVariable] =
+    [
+      .host, .port, .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, loops, connectionsMax,
+      subscriptionsMax, queueBytesMax, trustedProxies,
+    ] + TokenSettings.variables
 
   /// 0 for one per core.
   let loopCount: Int
@@ -34,7 +35,7 @@ package struct GatewayConfiguration: ServiceConfiguration {
   let queueBytesMax: Int
   let redis: RedisConfiguration
   let postgres: PostgresConfiguration
-  let tokenSecret: TokenSecret
+  let tokens: TokenSettings
 
   package init(reading values: ConfigurationValues) throws(ConfigurationError) {
     loopCount = try values.integer(Self.loops, in: 0...256)
@@ -56,9 +57,6 @@ package struct GatewayConfiguration: ServiceConfiguration {
     postgres = try values.parsed(.postgresURL, wants: "a URL like postgres://user@host:5432/database") {
       try PostgresConfiguration(url: $0, password: postgresPassword, applicationName: "martlet-gateway")
     }
-    guard let secret = TokenSecret(try values.secret(.jwtSecret)) else {
-      throw values.invalid(.jwtSecret, wants: "at least \(TokenSecret.lengthMin_bytes) bytes")
-    }
-    tokenSecret = secret
+    tokens = try TokenSettings(reading: values)
   }
 }

@@ -7,43 +7,63 @@ import Store
 struct IssueToken: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "token",
-    abstract: "Prints a token for a user.",
+    abstract: "Prints a token for a user, or for a device.",
     discussion:
-      "The token is a JWT, signed by HS256 with the secret in MARTLET_JWT_SECRET or in the file that MARTLET_JWT_SECRET_FILE names.")
+      """
+      The token is a JWT, signed by HS256 with the secret in MARTLET_JWT_SECRET or in the file that MARTLET_JWT_SECRET_FILE \
+      names; MARTLET_JWT_ISSUER and MARTLET_JWT_AUDIENCE become its iss and aud.
+      """
+  )
 
-  @Argument(help: "The user's id.")
-  var user: String
+  @Argument(help: "The user's id; with --device, the appliance's.")
+  var subject: String
+
+  @Flag(help: "Make a token that the appliance itself connects with. A user's work is nothing to it.")
+  var device = false
 
   @Option(
     help: ArgumentHelp("How long it is valid: 900, 15m, 12h or 7d; at most 366d.", valueName: "duration"),
     transform: Lifetime.init)
   var lifetime = Lifetime.default
 
-  @Flag(help: "Do not ask the database whether there is such a user.")
+  @Flag(help: "Do not ask the database whether there is such a user or appliance.")
   var unchecked = false
 
   @OptionGroup(title: "Servers") var postgres: PostgresOptions
   @OptionGroup(title: "Servers") var file: ConfigFileOption
 
   func validate() throws {
-    guard (1...TokenVerifier.userIDLengthMax_bytes).contains(user.utf8.count) else {
-      throw ValidationError("A user's id has 1 to \(TokenVerifier.userIDLengthMax_bytes) bytes.")
+    guard !device else {
+      do { _ = try ApplianceID(subject) } catch { throw ValidationError("\(error).") }
+      return
+    }
+    guard (1...TokenVerifier.subjectLengthMax_bytes).contains(subject.utf8.count) else {
+      throw ValidationError("A user's id has 1 to \(TokenVerifier.subjectLengthMax_bytes) bytes.")
     }
   }
 
   func run() async throws {
     try await reporting {
       let values = try ConfigurationValues(postgres, file)
-      guard let secret = TokenSecret(try values.secret(.jwtSecret)) else {
-        throw values.invalid(.jwtSecret, wants: "at least \(TokenSecret.lengthMin_bytes) bytes")
+      let settings = try TokenSettings(reading: values)
+      guard let secret = settings.secret else { throw values.missing(.jwtSecret) }
+      let issuer = await TokenIssuer(secret: secret, rules: settings.rules)
+      if device {
+        let appliance = try ApplianceID(subject)
+        try await require("appliance", values) { try await $0.device(appliance) != nil }
+        Console.say(try await issuer.issue(device: appliance, now: .now(), lifetime: lifetime.duration))
+      } else {
+        try await require("user", values) { try await $0.account(of: subject) != nil }
+        Console.say(try await issuer.issue(userID: subject, now: .now(), lifetime: lifetime.duration))
       }
-      if !unchecked {
-        let exists = try await Connections.withAccounts(values) { try await $0.account(of: user) != nil }
-        guard exists else {
-          throw CommandError("There is no user “\(user)”: add the user with `martletctl apply`, or say --unchecked.")
-        }
-      }
-      Console.say(try await TokenIssuer(secret: secret).issue(userID: user, now: .now(), lifetime: lifetime.duration))
+    }
+  }
+
+  /// Asks the database whether there is what the token is for, unless told not to.
+  private func require(_ kind: String, _ values: ConfigurationValues, _ exists: (AccountStore) async throws -> Bool) async throws {
+    guard !unchecked else { return }
+    guard try await Connections.withAccounts(values, exists) else {
+      throw CommandError("There is no \(kind) “\(subject)”: add the \(kind) with `martletctl apply`, or say --unchecked.")
     }
   }
 }

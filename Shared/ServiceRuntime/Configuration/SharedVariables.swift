@@ -22,7 +22,20 @@ extension ConfigurationVariable {
   package static let mqttClientID = ConfigurationVariable(
     "MARTLET_MQTT_CLIENT_ID", meaning: "client id at the broker, which keeps the session: stable, and different for each replica")
   package static let jwtSecret = ConfigurationVariable(
-    "MARTLET_JWT_SECRET", isSecret: true, meaning: "secret that signs the users' HS256 tokens, at least 32 bytes")
+    "MARTLET_JWT_SECRET", isSecret: true, meaning: "secret that signs HS256 tokens, at least 32 bytes; or a key set is given")
+  package static let jwksFile = ConfigurationVariable(
+    "MARTLET_JWKS_FILE",
+    meaning: "JSON Web Key Set of an issuer whose RS256, ES256 and EdDSA tokens are taken; read again when it changes")
+  package static let jwksURL = ConfigurationVariable(
+    "MARTLET_JWKS_URL", meaning: "the same at an address, https:// (http:// only for this machine); read again every 5 minutes")
+  package static let jwtIssuer = ConfigurationVariable("MARTLET_JWT_ISSUER", meaning: "the iss that every token must have; any when unset")
+  package static let jwtAudience = ConfigurationVariable(
+    "MARTLET_JWT_AUDIENCE", meaning: "what the aud of every token must name; anything when unset")
+  package static let jwtRoleClaim = ConfigurationVariable(
+    "MARTLET_JWT_ROLE_CLAIM",
+    meaning: "claim whose viewer, operator or admin counts instead of the account's role, in tokens signed by the key set; none when unset")
+  package static let jwtLeeway = ConfigurationVariable(
+    "MARTLET_JWT_LEEWAY_SECONDS", default: "5", unit: "seconds", meaning: "by how much the issuer's clock may differ, 0 to 300")
   package static let host = ConfigurationVariable(
     "MARTLET_HOST", default: "127.0.0.1", meaning: "address that clients connect to")
   package static let port = ConfigurationVariable(
@@ -30,7 +43,8 @@ extension ConfigurationVariable {
 
   /// Names that some service knows. One that only another service reads is no mistake in a shared environment.
   static let shared: [ConfigurationVariable] = [
-    redisURL, redisPassword, redisCAFile, postgresURL, postgresPassword, mqttURL, mqttPassword, mqttCAFile, mqttClientID, jwtSecret, host,
-    port,
+    redisURL, redisPassword, redisCAFile, postgresURL, postgresPassword, mqttURL, mqttPassword, mqttCAFile, mqttClientID, jwtSecret,
+    jwksFile,
+    jwksURL, jwtIssuer, jwtAudience, jwtRoleClaim, jwtLeeway, host, port,
   ]
 }

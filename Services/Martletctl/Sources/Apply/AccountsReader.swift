@@ -35,14 +35,24 @@ struct AccountsReader {
     let name = optionalText(members["name"], at: path + ".name", default: id?.rawValue ?? "", wants: "a name")
     let owner = userID(members["owner"], at: path + ".owner", of: node)
     let dialect = word(members["dialect"], at: path + ".dialect", default: Dialect.epicura)
-    let shares = entries(members["shared_with"], at: path + ".shared_with").compactMap { userID($0, at: $1, of: node) }
-    if let owner, let list = members["shared_with"], shares.contains(owner) {
+    let shares = entries(members["shared_with"], at: path + ".shared_with").compactMap { share($0, at: $1) }
+    if let owner, let list = members["shared_with"], shares.contains(where: { $0.user == owner }) {
       complain("is shared with its own owner “\(owner)”: leave that out", list, path + ".shared_with")
     }
     guard let id, let name, let owner, let dialect else { return nil }
-    let appliance = Appliance(
-      id: id, ownerID: owner, dialect: dialect, name: name, shares: Dictionary(shares.map { ($0, .account) }, uniquingKeysWith: { $1 }))
+    let roles = Dictionary(shares.map { ($0.user, $0.role) }) { $1 }
+    let appliance = Appliance(id: id, ownerID: owner, dialect: dialect, name: name, shares: roles)
     return .init(appliance: appliance, place: Self.place(node, path))
+  }
+
+  /// A user's id, or a mapping with `user` and `role`.
+  private mutating func share(_ node: Node, at path: String) -> (user: String, role: ShareRole)? {
+    guard case .mapping = node else { return userID(node, at: path, of: node).map { ($0, .account) } }
+    guard let members = members(node, known: ["user", "role"], at: path) else { return nil }
+    let user = userID(members["user"], at: path + ".user", of: node)
+    let role = word(members["role"], at: path + ".role", default: ShareRole.account)
+    guard let user, let role else { return nil }
+    return (user, role)
   }
 
   /// 1 to 128 bytes of a token's `sub`, without control characters.

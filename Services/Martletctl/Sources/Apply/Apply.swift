@@ -21,7 +21,9 @@ struct Apply: AsyncParsableCommand {
             owner: demo
             name: Kitchen         # the id when left out
             dialect: epicura      # epicura when left out
-            shared_with: [guest]  # all who may see it besides its owner
+            shared_with:          # all who may see it besides its owner
+              - guest             # and do what guest's own role allows
+              - {user: carl, role: operator}  # viewer, operator, or account (when left out)
       """)
 
   @Argument(help: "The file, or - for standard input.")

@@ -11,7 +11,8 @@ import Store
 enum Connections {
   /// Every variable that some command reads.
   static let variables: [ConfigurationVariable] = [
-    .postgresURL, .postgresPassword, .redisURL, .redisPassword, .redisCAFile, .mqttURL, .mqttPassword, .mqttCAFile, .jwtSecret,
+    .postgresURL, .postgresPassword, .redisURL, .redisPassword, .redisCAFile, .mqttURL, .mqttPassword, .mqttCAFile, .jwtSecret, .jwtIssuer,
+    .jwtAudience,
   ]
 
   /// For what the clients have to say while a command runs: warnings and worse, for a person.

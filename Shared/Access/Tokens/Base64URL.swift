@@ -1,0 +1,14 @@
+internal import Foundation
+
+/// Base64 for URLs, without padding (RFC 4648, section 5).
+enum Base64URL {
+  static func encode(_ bytes: [UInt8]) -> String {
+    Data(bytes).base64EncodedString().replacing("=", with: "").replacing("+", with: "-").replacing("/", with: "_")
+  }
+
+  /// Nil for what is none.
+  static func decode(_ text: some StringProtocol) -> [UInt8]? {
+    let plain = String(text).replacing("-", with: "+").replacing("_", with: "/")
+    return Data(base64Encoded: plain + String(repeating: "=", count: (4 - plain.utf8.count % 4) % 4)).map(Array.init)
+  }
+}
