@@ -84,7 +84,7 @@ import Testing
       #expect(await gate.admit(try await scene.token("owner", now: .now() + .seconds(-1000))) == .refused(.invalidOrExpiredToken))
       #expect(await gate.admit(try await scene.token("nobody")) == .refused(.userNotFound))
 
-      let (token, other) = (try await scene.token("viewer"), try await scene.token("viewer"))
+      let (token, other) = (try await scene.token("viewer"), try await scene.token("viewer", now: .now() + .seconds(-5)))
       guard case .admitted(let principal) = await gate.admit(token), case .admitted(let neighbour) = await gate.admit(other) else {
         Issue.record("a good token is not admitted")
         return

@@ -21,7 +21,8 @@ package enum KeySetSource: Sendable, CustomStringConvertible {
   package var description: String {
     switch self {
     case .file(let path): path
-    case .url(let url): url
+    // What follows may be a secret of theirs.
+    case .url(let url): String(url.prefix { $0 != "?" })
     }
   }
 

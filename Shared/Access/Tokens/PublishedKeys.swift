@@ -57,23 +57,23 @@ package actor PublishedKeys: Service {
 
   /// Reads the set again and again until shutdown; after a failure sooner, with a jittered backoff.
   package func run() async {
-    await cancelWhenGracefulShutdown {
-      var backoff = Backoff(shortest: .seconds(1), longest: .seconds(60))
-      while true {
-        await self.refresh()
-        let failed = await self.failed
-        if !failed { backoff.reset() }
-        let wait = failed ? min(backoff.next(), self.timing.refreshPeriod) : self.timing.refreshPeriod
-        guard (try? await Task.sleep(for: wait)) != nil else { return }
-      }
+    await cancelWhenGracefulShutdown { await self.follow() }
+  }
+
+  private func follow() async {
+    var backoff = Backoff(shortest: .seconds(1), longest: .seconds(60))
+    if triedAt == nil { await refresh() }
+    while true {
+      if !failed { backoff.reset() }
+      let wait = failed ? min(backoff.next(), timing.refreshPeriod) : timing.refreshPeriod
+      guard (try? await Task.sleep(for: wait)) != nil else { return }
+      await refresh()
     }
   }
 
   /// Reads the set; when that is under way already, waits for its end. Failures are logged, and told by `find`.
   package func refresh() async {
-    guard !isReading else {
-      return await withCheckedContinuation { waiters.append($0) }
-    }
+    guard !isReading else { return await withCheckedContinuation { waiters.append($0) } }
     isReading = true
     triedAt = now()
     do throws(KeySetError) {
