@@ -1,16 +1,19 @@
 package import Models
 package import PostgresClient
 
-/// Rows for `events`, `readings` and `dead_letters`, ready to be sent.
+/// Rows for `events`, `readings` and `dead_letters`, and the roll-up of the readings, ready to be sent.
 package struct EventRows: Sendable {
   private var events = PostgresCopyWriter(columns: 9)
   private var readings = PostgresCopyWriter(columns: 5)
+  private var rollups = ReadingRollups()
   private var deadLetters = PostgresCopyWriter(columns: 7)
 
   package init() {}
 
   package var eventCount: Int { events.rowCount }
   package var readingCount: Int { readings.rowCount }
+  /// Minutes of one metric each that the readings change.
+  package var minuteCount: Int { rollups.rowCount }
   package var deadLetterCount: Int { deadLetters.rowCount }
   package var byteCount: Int { events.byteCount + readings.byteCount + deadLetters.byteCount }
 
@@ -41,15 +44,16 @@ package struct EventRows: Sendable {
       readings.append(text: reading.metric)
       readings.append(timestamp: PostgresTimestamp(reading.timestamp))
       readings.append(double: reading.value)
+      rollups.add(reading)
     }
   }
 
   /// Adds a dead letter. U+0000, which PostgreSQL's text cannot hold, is replaced in topic and reason; the payload is kept as it is.
   package mutating func append(_ letter: DeadLetter, id: EventID, shard: Int) {
     deadLetters.append(timestamp: PostgresTimestamp(letter.receivedAt))
-    deadLetters.append(text: letter.topic.replacing("\0", with: "\u{FFFD}"))
+    deadLetters.append(text: letter.topic.storable)
     deadLetters.append(bytes: letter.payload)
-    deadLetters.append(text: letter.reason.replacing("\0", with: "\u{FFFD}"))
+    deadLetters.append(text: letter.reason.storable)
     deadLetters.append(integer: Int16(shard))
     deadLetters.append(integer: Int64(clamping: id.milliseconds))
     deadLetters.append(integer: Int64(clamping: id.sequence))
@@ -63,6 +67,7 @@ package struct EventRows: Sendable {
     }
     if readingCount > 0 {
       try session.copyIn("COPY readings (received_at, appliance_id, metric, timestamp, value) FROM STDIN (FORMAT binary)", readings)
+      try rollups.write(in: session)
     }
     if deadLetterCount > 0 {
       try session.copyIn(

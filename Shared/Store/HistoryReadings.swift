@@ -93,7 +93,7 @@ extension HistoryStore {
         .int8(Int64(max(0, limit))),
       ])
     return try rows.decode(PostgresTimestamp.self, Int.self, Double.self, Double.self, Double.self, Double.self).map { row in
-      ReadingBucket(start: Timestamp(row.0), count: row.1, min: row.2, max: row.3, average: row.4, last: row.5)
+      ReadingBucket(start: Timestamp(row.0), count: row.1, min: row.2, max: row.3, average: row.4 / Double(row.1), last: row.5)
     }
   }
 
@@ -102,15 +102,15 @@ extension HistoryStore {
 
   private static let rolledUpBuckets = """
     SELECT date_bin($5 * interval '1 second', minute, timestamptz 'epoch') AS start, sum(count)::bigint, min(min), max(max),
-      sum(sum) / sum(count)::float8, (array_agg(last ORDER BY last_at DESC))[1]
+      sum(sum), (array_agg(last ORDER BY last_at DESC))[1]
     FROM readings_by_minute WHERE appliance_id = $1 AND metric = $2 AND minute >= $3 AND minute < $4
     GROUP BY start ORDER BY start LIMIT $6
     """
 
-  /// Sums stay within what a double can hold, for which PostgreSQL would refuse the whole query.
+  /// Sums stay within what a double can hold, and are divided here: PostgreSQL would refuse the whole query for one that does not fit.
   private static let rawBuckets = """
     SELECT date_bin($5 * interval '1 second', timestamp, timestamptz 'epoch') AS start, count(*), min(value), max(value),
-      sum(greatest(-1e290, least(1e290, value))) / count(*)::float8, (array_agg(value ORDER BY timestamp DESC, received_at DESC))[1]
+      sum(greatest(-1e290, least(1e290, value))), (array_agg(value ORDER BY timestamp DESC, received_at DESC))[1]
     FROM readings WHERE appliance_id = $1 AND metric = $2 AND timestamp >= $3 AND timestamp < $4
     GROUP BY start ORDER BY start LIMIT $6
     """

@@ -4,7 +4,7 @@ import Models
 import PostgresClient
 import Store
 
-/// Writes batches of one shard: rows and cursor in one transaction, on the session that holds the shard's lock.
+/// Writes batches of one shard: rows, what follows from them, and cursor in one transaction, on the session that holds the shard's lock.
 struct BatchWriter: Sendable {
   let shard: Int
   let connection: PostgresConnection
@@ -70,7 +70,7 @@ struct BatchWriter: Sendable {
     let target = next
     let start = ContinuousClock.now
     try await connection.transaction { session in
-      try rows.rows.write(in: session)
+      try rows.write(in: session)
       guard try cursor.advance(to: target, in: session) else { throw CursorMoved(shard: shard) }
     }
     metrics.committed(rows, in: .now - start)

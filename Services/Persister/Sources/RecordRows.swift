@@ -1,10 +1,12 @@
 import EventLog
 import Models
+import PostgresClient
 import Store
 
-/// Records as rows, and what became of them.
+/// Records as rows, what follows from them, and what became of them.
 struct RecordRows: Sendable {
   private(set) var rows = EventRows()
+  private(set) var projections = Projections()
   private(set) var days: Set<PartitionDay> = []
   private(set) var refusedCount = 0
   private(set) var knownCount = 0
@@ -25,15 +27,24 @@ struct RecordRows: Sendable {
         }
         days.insert(day)
         rows.append(event, id: record.id, shard: shard, late: record.isLate)
+        projections.append(event, id: record.id, isLate: record.isLate)
       case .deadLetter(let letter):
         rows.append(letter, id: record.id, shard: shard)
       }
     }
+    projections.finish()
   }
 
   /// One record that cannot be stored as what it is.
   init(refused record: LogRecord, shard: Int, reason: String) {
     appendRefused(record, shard: shard, reason: reason)
+  }
+
+  /// Sends everything. To be called in the transaction that moves the cursor, with the days' partitions made.
+  func write(in session: PostgresSession) throws(PostgresError) {
+    try rows.write(in: session)
+    try projections.commands.write(in: session)
+    try projections.cooking.write(in: session)
   }
 
   private mutating func appendRefused(_ record: LogRecord, shard: Int, reason: String) {
