@@ -142,11 +142,9 @@ private struct MemoryLogState {
     entries.map { entry in
       let shard = entry.shard
       begin(shard)
-      if let fingerprint = entry.fingerprint {
-        if entry.mayBeDuplicate, hasSeen(fingerprint, shard, entry.window) { return .duplicate }
-        remember(fingerprint, shard, entry.window)
-      }
+      if let fingerprint = entry.fingerprint, entry.mayBeDuplicate, hasSeen(fingerprint, shard, entry.window) { return .duplicate }
       if let step = entry.step, case .event(let event) = entry.content, !advance(step, of: event.applianceID) { return .refused }
+      if let fingerprint = entry.fingerprint { remember(fingerprint, shard, entry.window) }
       let id = nextID(shard)
       let isLate = take(entry, id)
       shards[shard].records.append(LogRecord(id: id, content: entry.content, isLate: isLate))
