@@ -73,19 +73,24 @@ package final class MQTTPublisher: Service {
 
   /// Publishes one message. A call made before `run()` waits for it.
   ///
-  /// - Parameter timeout: for all of it, waiting for a connection included.
+  /// - Parameters:
+  ///   - timeout: for all of it, waiting for a connection included.
+  ///   - waitsForConnection: false for a message that is not to go out later than now: without a connection it fails with `unreachable`.
   /// - Returns: the broker's answer.
-  /// - Throws: `MQTTError`: `refused` with the broker's reason code, `timeout`, `connectionLost`, `overloaded`, `invalidMessage`, `closed`;
-  ///   `CancellationError`.
+  /// - Throws: `MQTTError`: `refused` with the broker's reason code, `timeout`, `connectionLost`, `unreachable`, `overloaded`, `invalidMessage`,
+  ///   `closed`; `CancellationError`.
   @discardableResult
-  package func publish(_ publication: MQTTPublication, timeout: Duration = .seconds(10)) async throws -> MQTTAcknowledgement {
+  package func publish(
+    _ publication: MQTTPublication, timeout: Duration = .seconds(10), waitsForConnection: Bool = true
+  ) async throws -> MQTTAcknowledgement {
     try publication.validated(for: configuration.protocolVersion)
     let id = try admit(publication.payload.count)
     defer { release(publication.payload.count) }
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
-        let call = PublisherLoop.Call(id: id, publication: publication, deadline: .now + timeout, answer: continuation)
+        let call = PublisherLoop.Call(
+          id: id, publication: publication, deadline: .now + timeout, waitsForConnection: waitsForConnection, answer: continuation)
         if !mailbox.post(.publish(call)) { continuation.resume(throwing: PublisherLoop.closedError) }
       }
     } onCancel: {

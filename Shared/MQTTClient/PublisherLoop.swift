@@ -6,6 +6,7 @@ final class PublisherLoop: BrokerConversation {
     let id: Int
     let publication: MQTTPublication
     let deadline: ContinuousClock.Instant
+    let waitsForConnection: Bool
     let answer: CheckedContinuation<MQTTAcknowledgement, any Error>
   }
 
@@ -25,6 +26,7 @@ final class PublisherLoop: BrokerConversation {
   private let tell: (MQTTConnectionEvent) -> Void
   private(set) var isStopping = false
   private var isAborting = false
+  private var isServing = false
   /// Calls that no connection has taken yet, oldest first.
   private var waiting: [Call] = []
   /// Calls that await the broker, by packet identifier.
@@ -58,6 +60,10 @@ final class PublisherLoop: BrokerConversation {
       }
     }
     expire(at: .now)
+    if !isServing, waiting.contains(where: { !$0.waitsForConnection }) {
+      let message = "A message was not sent: there is no connection to the MQTT broker at \(configuration.address) now."
+      drop(throwing: MQTTError(.unreachable, message)) { !$0.waitsForConnection }
+    }
   }
 
   private func expire(at now: ContinuousClock.Instant) {
@@ -96,6 +102,8 @@ final class PublisherLoop: BrokerConversation {
   // MARK: On a connection
 
   func serve(_ connection: MosquittoConnection, sessionPresent: Bool) throws(MQTTError) {
+    isServing = true
+    defer { isServing = false }
     do throws(MQTTError) {
       try exchange(connection)
     } catch {

@@ -73,6 +73,25 @@ struct PublisherTests {
     }
   }
 
+  @Test func `a call that does not wait for a connection fails while there is none, and nothing of it goes out later`() async throws {
+    try await Fixture.run { fixture in
+      let publisher = try fixture.publisher(fixture.configuration("publisher"))
+      try await running(publisher) {
+        try await publisher.publish(message("1"), waitsForConnection: true)
+        try await publisher.publish(message("2"), waitsForConnection: false)
+        try await fixture.stack.stop("mosquitto")
+        let error = await #expect(throws: MQTTError.self) {
+          // The first may still find the connection that is about to be lost.
+          for _ in 0..<2 { try await publisher.publish(message("3", retained: true), timeout: .seconds(60), waitsForConnection: false) }
+        }
+        #expect(error?.code == .unreachable || error?.code == .connectionLost)
+        try await fixture.stack.start("mosquitto")
+        try await publisher.publish(message("4", retained: true))
+        #expect(try await fixture.firstMessage(on: "martlet/a1/commands/x", format: "%p") == "4")
+      }
+    }
+  }
+
   @Test func `calls in flight fail when their connection dies, and the next one goes over a new connection`() async throws {
     try await Fixture.run { fixture in
       let publisher = try fixture.publisher(fixture.configuration("publisher"))
