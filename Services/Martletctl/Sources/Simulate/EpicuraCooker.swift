@@ -12,19 +12,23 @@ struct EpicuraCooker: Sendable {
     /// Until the next session begins; a cooker that failed says that it is online again then.
     case idle(remainingSeconds: Double, hasFailed: Bool)
     case cooking(CookingSession)
+    case paused(CookingSession)
   }
 
   private var state = State.off
   private var random: SeededGenerator
   private let rates: Rates
+  /// Whether sessions begin by command only.
+  private var waitsForStart: Bool
   /// What the cooker last said of itself.
   private(set) var status = CookerEvent.Status.offline
   /// Sessions that have ended, well or not.
   private(set) var sessionsEnded = 0
 
-  init(seed: UInt64, rates: Rates = Rates()) {
+  init(seed: UInt64, rates: Rates = Rates(), waitsForStart: Bool = false) {
     random = SeededGenerator(seed: seed)
     self.rates = rates
+    self.waitsForStart = waitsForStart
   }
 
   /// Switches the cooker on.
@@ -43,11 +47,18 @@ struct EpicuraCooker: Sendable {
   /// - Parameter seconds: Since the last call. Stages that end meanwhile are told, and then how far the session is.
   mutating func advance(seconds: Double) -> [CookerEvent] {
     switch state {
-    case .off: return []
+    case .off, .paused: return []
+    case .idle(_, hasFailed: false) where waitsForStart: return []
     case .idle(let remaining, let hasFailed) where remaining > seconds:
       state = .idle(remainingSeconds: remaining - seconds, hasFailed: hasFailed)
       return []
-    case .idle(_, let hasFailed): return (hasFailed ? [say(.online)] : []) + begin()
+    case .idle(_, let hasFailed):
+      let recovery = hasFailed ? [say(.online)] : []
+      guard !waitsForStart else {
+        state = .idle(remainingSeconds: 0, hasFailed: false)
+        return recovery
+      }
+      return recovery + begin(Recipe.all.randomElement(using: &random) ?? Recipe.all[0])
     case .cooking(var session):
       let events = session.advance(seconds: seconds, random: &random)
       guard !session.hasEnded else { return events + end(failed: session.hasFailed) }
@@ -56,8 +67,38 @@ struct EpicuraCooker: Sendable {
     }
   }
 
-  private mutating func begin() -> [CookerEvent] {
-    let recipe = Recipe.all.randomElement(using: &random) ?? Recipe.all[0]
+  /// Why a command is not carried out, for a person.
+  struct Refusal: Error, Equatable {
+    let message: String
+
+    static let busy = Refusal(message: "The cooker is cooking already.")
+    static let idle = Refusal(message: "Nothing is cooking.")
+    static let notPaused = Refusal(message: "The session is not paused.")
+    static let off = Refusal(message: "The cooker is off.")
+  }
+
+  /// Carries a command out. A cooker that was stopped begins nothing by itself any more.
+  mutating func obey(_ order: CookerOrder.Kind) throws(Refusal) -> [CookerEvent] {
+    switch (order, state) {
+    case (_, .off): throw .off
+    case (.start(let recipeID), .idle): return begin(.cooked(as: recipeID))
+    case (.start, _): throw .busy
+    case (.pause, .cooking(let session)): state = .paused(session)
+    case (.resume, .paused(let session)): state = .cooking(session)
+    case (.resume, .cooking): throw .notPaused
+    case (.pause, .paused): break
+    case (.pause, .idle), (.resume, .idle): throw .idle
+    case (.stop, .idle): waitsForStart = true
+    case (.stop, .cooking), (.stop, .paused):
+      waitsForStart = true
+      sessionsEnded += 1
+      state = .idle(remainingSeconds: 0, hasFailed: false)
+      return [say(.online)]
+    }
+    return []
+  }
+
+  private mutating func begin(_ recipe: Recipe) -> [CookerEvent] {
     let session = CookingSession(recipe, rates: rates, random: &random)
     state = .cooking(session)
     return [say(.cooking), .started(sessionID: session.id, recipe)]

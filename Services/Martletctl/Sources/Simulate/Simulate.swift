@@ -17,6 +17,8 @@ struct SimulateEpicura: AsyncParsableCommand {
     discussion: """
       The cooker says that it is online (retained; its last will says offline), and cooks one recipe after the other: started, \
       progress, stage changes, complete, now and then an error or an alert. With the same seed it cooks the same.
+
+      It hears commands on a connection of its own, and answers them: start, pause, resume, stop. Once stopped, it waits for a start.
       """)
 
   @Argument(help: "The cooker's appliance id.")
@@ -34,6 +36,12 @@ struct SimulateEpicura: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Makes the sessions the same each time; random when left out.", valueName: "number"))
   var seed: UInt64?
 
+  @Option(help: ArgumentHelp("What it does with commands: obey, reject, or silent (hears them and does nothing).", valueName: "manner"))
+  var commands = CommandManner.obey
+
+  @Flag(help: "Begins no session by itself, only when a command says so.")
+  var waits = false
+
   @OptionGroup(title: "Servers") var mqtt: MQTTOptions
   @OptionGroup(title: "Servers") var file: ConfigFileOption
 
@@ -48,7 +56,7 @@ struct SimulateEpicura: AsyncParsableCommand {
     try await reporting {
       let seed = seed ?? .random(in: 0...UInt64.max)
       let simulation = try CookerSimulation(
-        appliance: ApplianceID(appliance), cooker: EpicuraCooker(seed: seed),
+        appliance: ApplianceID(appliance), cooker: EpicuraCooker(seed: seed, waitsForStart: waits), manner: commands,
         pace: .init(interval: .seconds(interval), simulatedSeconds: interval * speed, sessions: sessions),
         values: ConfigurationValues(mqtt, file), logger: Connections.logger)
       Console.say("simulating \(appliance) with seed \(seed); stop with Ctrl-C")
