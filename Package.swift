@@ -132,7 +132,13 @@ let package = Package(
         ]),
     ]
     + [
-      tests(of: "Ingest", ["EventLog", "LocalStack", "Models", "MQTTClient", "RedisClient", "ServiceRuntime", nio[1], lifecycle, logging])
+      tests(
+        of: "Ingest",
+        [
+          "Commands", "EventLog", "IngestMain", "LocalStack", "MartletctlMain", "Models", "MQTTClient", "RedisClient", "ServiceRuntime",
+          nio[1], lifecycle,
+          logging, subprocess,
+        ])
     ]
     + service(
       "Persister",
@@ -160,7 +166,11 @@ let package = Package(
         dependencies: ["LocalStack", "LocalStackMain", "GatewayMain", "IngestMain", "PersisterMain", "MartletctlMain", subprocess],
         path: "Tests/Integration", exclude: ["Clients"]),
       .executableTarget(
-        name: "Bench", dependencies: nio + ["LocalStack", "MQTTClient", "ServiceRuntime", arguments, logging], path: "Tests/Benchmarks",
+        name: "Bench",
+        dependencies: nio + [
+          "Commands", "EventLog", "LocalStack", "Models", "MQTTClient", "RedisClient", "ServiceRuntime", arguments, logging,
+        ],
+        path: "Tests/Benchmarks",
         exclude: ["README.md"]),
       .testTarget(name: "HouseRulesTests", path: "Tests/HouseRulesTests"),
     ],

@@ -68,7 +68,7 @@ struct LogValveTests {
 @Suite("Link to the broker")
 struct BrokerLinkTests {
   @Test func `it is up from the grant of what is needed to the end of the connection`() throws {
-    let link = BrokerLink(metrics: IngestMetrics())
+    let link = BrokerLink(.subscribing)
     let (refusal, loss) = (MQTTError(.refused, "refused"), MQTTError(.connectionLost, "lost"))
     #expect(throws: MQTTError.self) { try link.check() }
     link.observe(.connected(sessionPresent: false))
@@ -79,5 +79,14 @@ struct BrokerLinkTests {
     try link.check()
     link.observe(.disconnected(loss))
     #expect(throws: loss) { try link.check() }
+  }
+
+  @Test func `one that only publishes is up from its connection on`() throws {
+    let link = BrokerLink(.publishing)
+    #expect(throws: MQTTError.self) { try link.check() }
+    link.observe(.connected(sessionPresent: false))
+    try link.check()
+    link.observe(.disconnected(MQTTError(.connectionLost, "lost")))
+    #expect(throws: MQTTError.self) { try link.check() }
   }
 }

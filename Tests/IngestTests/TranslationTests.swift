@@ -109,12 +109,39 @@ struct TranslationTests {
   }
 
   @Test(arguments: ["epicura/a/command/ack", "martlet/a/commands/ack"])
-  func `a device's answer to a command is an event`(topic: String) throws {
-    let yes = try event(topic, #"{"command_id":"c-1","status":"acknowledged"}"#)
-    #expect(yes.type.rawValue == "command:acknowledged")
-    let no = try event(topic, #"{"command_id":"c-1","status":"rejected","message":"lid open"}"#)
-    #expect(no.type.rawValue == "command:failed")
-    #expect(no.data == Array(#"{"command_id":"c-1","status":"rejected","message":"lid open"}"#.utf8))
+  func `a device's answer to a command is read, bare or in an envelope`(topic: String) throws {
+    let appliance = try ApplianceID("a")
+    let yes = CommandAnswer(commandID: "c-1", applianceID: appliance, verdict: .acknowledged, message: nil, timestamp: Self.receivedAt)
+    #expect(Self.translate(topic, #"{"command_id":"c-1","status":"acknowledged"}"#) == .answer(yes))
+    #expect(
+      Self.translate(topic, #"{"type":"any","appliance_id":"a","data":{"command_id":"c-1","status":"acknowledged"}}"#) == .answer(yes))
+    let no = CommandAnswer(commandID: "c-1", applianceID: appliance, verdict: .rejected, message: "lid open", timestamp: Self.receivedAt)
+    #expect(Self.translate(topic, #"{"command_id":"c-1","status":"rejected","message":"lid open","more":1}"#) == .answer(no))
+    let long = String(repeating: "x", count: 5000)
+    guard case .answer(let cut) = Self.translate(topic, #"{"command_id":"c-1","status":"rejected","message":"\#(long)"}"#) else {
+      return #expect(Bool(false))
+    }
+    #expect(cut.message?.count == CommandAnswer.messageLengthMax)
+  }
+
+  @Test func `no filter asks the broker for our own commands, because it tells by its subscriptions whether a device listens`() throws {
+    func matches(_ filter: String, _ topic: String) -> Bool {
+      let (filter, topic) = (filter.split(separator: "/"), topic.split(separator: "/"))
+      for (index, part) in filter.enumerated() {
+        if part == "#" { return true }
+        guard index < topic.count, part == "+" || part == topic[index] else { return false }
+      }
+      return filter.count == topic.count
+    }
+    for type in ["cooking:start", "cooking:pause", "cooking:resume", "cooking:stop", "door.open"] {
+      let topic = Command(
+        id: "c", applianceID: try ApplianceID("a"), type: try EventType(type), issuedAt: Self.receivedAt, expiresAt: Self.receivedAt
+      ).topic
+      #expect(!DeviceTopic.filters.contains { matches($0, topic) }, "\(topic)")
+    }
+    for topic in ["epicura/a/status", "epicura/a/session/error", "epicura/a/command/ack", "martlet/a/events/x", "martlet/a/commands/ack"] {
+      #expect(DeviceTopic.filters.count { matches($0, topic) } == 1, "\(topic)")
+    }
   }
 
   @Test func `the broker's count of dropped messages is read`() {

@@ -56,7 +56,7 @@ import Testing
       try await Subscriber.run(backbone.gateway(1), token: backbone.token, appliances: ["EPIC-001"]) { app in
         let mosquitto = try backbone.stack.mosquitto
         try await mosquitto.publish("-q", "1", "-t", "epicura/EPIC-001/alert", "-m", "{not json")
-        try await mosquitto.publish("-q", "1", "-t", "epicura/EPIC-001/no/such/topic", "-m", "{}")
+        try await mosquitto.publish("-q", "1", "-t", "epicura/EPIC-001/nonsense", "-m", "{}")
         try await mosquitto.publish("-q", "1", "-t", "epicura/EPIC-001/alert", "-m", #"{"alert_type":"after"}"#)
         _ = try await app.event("appliance:alert")
         try await backbone.waitForRow("2", "SELECT count(*) FROM dead_letters")

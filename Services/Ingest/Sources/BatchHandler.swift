@@ -26,10 +26,10 @@ final class BatchHandler: Sendable {
   func handle(_ messages: [MQTTMessage], _ session: MQTTSessionInfo) async throws {
     let receivedAt = now()
     metrics.delivered(messages.count, at: receivedAt)
-    let intake = Intake(messages, clientID: session.clientID, receivedAt: receivedAt)
+    var intake = Intake(messages, clientID: session.clientID, receivedAt: receivedAt)
     if !intake.entries.isEmpty {
       try await valve.pass()
-      try await append(intake)
+      try await append(&intake)
     }
     metrics.counted(intake)
     for message in intake.rejected {
@@ -37,14 +37,24 @@ final class BatchHandler: Sendable {
     }
   }
 
-  private func append(_ intake: Intake) async throws {
+  private func append(_ intake: inout Intake) async throws {
     let start = ContinuousClock.now
     do {
+      if !intake.answering.isEmpty { intake.settle(try await openCommands(of: intake.answering)) }
       let outcomes = try await log.append(intake.entries)
+      let late = intake.late(by: outcomes)
+      if !late.isEmpty { _ = try await log.append(late) }
       metrics.stored(intake, outcomes, in: .now - start)
     } catch {
       metrics.appendFailed()
       throw error
+    }
+  }
+
+  private func openCommands(of appliances: Set<ApplianceID>) async throws -> [ApplianceID: [OpenCommand]] {
+    try await withThrowingTaskGroup { group in
+      for appliance in appliances { group.addTask { (appliance, try await self.log.openCommands(of: appliance)) } }
+      return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
     }
   }
 }

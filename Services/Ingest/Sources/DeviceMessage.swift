@@ -41,20 +41,22 @@ struct DeviceMessage {
 
   private var timestampInData: Timestamp? { data.string("timestamp").flatMap(Timestamp.init(iso8601:)) }
 
-  /// The event that a device's answer to a command is (SPEC, section 4): `{"command_id","status":"acknowledged"|"rejected","message"}`.
-  func commandOutcome() throws(Rejection) -> EventType {
+  /// The answer to a command that this is, from an appliance.
+  func answer(from appliance: ApplianceID) throws(Rejection) -> CommandAnswer {
+    // An envelope is checked as any other; its type may be whatever the device calls its answers.
+    let event = try event(of: .commandAcknowledged, from: appliance, mayNameOtherType: true)
     guard let id = data.string("command_id"), !id.isEmpty else {
       throw Rejection(reason: .invalidCommandAnswer, explanation: "'command_id' is missing")
     }
-    let outcome =
-      switch data.string("status") {
-      case "acknowledged": "command:acknowledged"
-      case "rejected": "command:failed"
-      default: ""
-      }
-    do { return try EventType(outcome) } catch {
-      throw Rejection(reason: .invalidCommandAnswer, explanation: "'status' must be 'acknowledged' or 'rejected'")
+    let verdict: CommandAnswer.Verdict
+    switch data.string("status") {
+    case "acknowledged": verdict = .acknowledged
+    case "rejected": verdict = .rejected
+    default: throw Rejection(reason: .invalidCommandAnswer, explanation: "'status' must be 'acknowledged' or 'rejected'")
     }
+    return CommandAnswer(
+      commandID: id, applianceID: appliance, verdict: verdict,
+      message: data.string("message").map { String($0.prefix(CommandAnswer.messageLengthMax)) }, timestamp: event.timestamp)
   }
 
   var identity: DeviceIdentity {

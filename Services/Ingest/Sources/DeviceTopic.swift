@@ -6,13 +6,16 @@ enum DeviceTopic: Hashable, Sendable {
   case event(ApplianceID, EventType)
   /// The payload answers a command (SPEC, section 4).
   case commandAnswer(ApplianceID)
-  /// A command of ours on its way to a device, which a subscription to the whole tree brings back.
+  /// A command of ours on its way to a device. No filter asks for them.
   case ownCommand
   /// The broker's count of messages that it dropped.
   case brokerDropped
 
-  /// What ingest subscribes to, apart from the broker's own topic.
-  static let filters = ["epicura/#", "martlet/+/events/#", "martlet/+/commands/ack"]
+  /// What ingest subscribes to, apart from the broker's own topic. None of them may match a command: the broker tells by the subscriptions whether a device
+  /// is there to hear it.
+  static let filters = [
+    "epicura/+/+", "epicura/+/session/#", "epicura/+/command/ack", "martlet/+/events/#", "martlet/+/commands/ack",
+  ]
   static let brokerDroppedTopic = "$SYS/broker/publish/messages/dropped"
 
   /// - Returns: `nil` for a topic that no dialect has.

@@ -23,6 +23,9 @@ enum Fingerprint {
     return digest("mqtt", Array(clientID.utf8), number, Array(message.topic.utf8), message.payload)
   }
 
+  /// Of the word that a command was sent, which replicas may have twice after a crash.
+  static func ofSending(_ command: Command) -> [UInt8] { digest("sent", Array(command.id.utf8)) }
+
   private static func digest(_ domain: String, _ parts: [UInt8]...) -> [UInt8] {
     var text = Array(domain.utf8)
     for part in parts {

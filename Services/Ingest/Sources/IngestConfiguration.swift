@@ -4,7 +4,7 @@ package import ServiceRuntime
 
 /// What ingest can be told. Read once at start.
 package struct IngestConfiguration: ServiceConfiguration {
-  package static let summary = "Takes what devices publish on the MQTT broker into the event log."
+  package static let summary = "Takes what devices publish on the MQTT broker into the event log, and sends them commands."
   package static let adminPortDefault = 9102
 
   private static let version = ConfigurationVariable(

@@ -29,7 +29,7 @@ struct IngestMetrics: Sendable {
     "martlet_ingest_events_appended_total": "Events that the log took in",
     "martlet_ingest_events_late_total": "Events of those that were older than the newest of their type",
     "martlet_ingest_duplicates_total": "Messages that the log had already",
-    "martlet_ingest_messages_ignored_total": "Our own commands, seen on their way to devices",
+    "martlet_ingest_messages_ignored_total": "Our own commands, should a broker bring them back",
     "martlet_ingest_dead_letters_total": "Messages that are no event and were kept as dead letters",
     "martlet_ingest_append_failures_total": "Batches that the log did not take and the broker delivers again",
     "martlet_ingest_batch_messages": "Messages in one batch",

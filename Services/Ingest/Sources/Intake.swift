@@ -10,10 +10,18 @@ struct Intake {
     let payload: [UInt8]
   }
 
+  private struct PendingAnswer {
+    let answer: CommandAnswer
+    let rejected: RejectedMessage
+    let letter: LogEntry
+  }
+
   private(set) var entries: [LogEntry] = []
   private(set) var rejected: [RejectedMessage] = []
   private(set) var ignoredCount = 0
   private(set) var brokerDropped: Int?
+  /// Answers of devices, by the place of their entry, which is a dead letter until the command is found.
+  private var answers: [Int: PendingAnswer] = [:]
 
   /// How far ahead of the receipt a device's clock is believed when the newest is told from the late.
   static let clockLead = Duration.seconds(300)
@@ -38,12 +46,14 @@ struct Intake {
           .event(event), fingerprint: ofDevice ?? ofDelivery, mayBeDuplicate: ofDevice != nil || message.isRedelivery,
           window: ofDevice != nil ? .everyone : .writer,
           order: Self.order(of: event, receivedAt: receivedAt)))
+    case .answer(let answer):
+      let rejected = RejectedMessage(topic: message.topic, rejection: Self.unknownCommand(answer), payload: message.payload)
+      let letter = Self.letter(rejected, fingerprint: ofDelivery, isRedelivery: message.isRedelivery, receivedAt)
+      answers[entries.count] = PendingAnswer(answer: answer, rejected: rejected, letter: letter)
+      entries.append(letter)
     case .deadLetter(let rejection):
       rejected.append(RejectedMessage(topic: message.topic, rejection: rejection, payload: message.payload))
-      let topic = String(decoding: message.topic.utf8.prefix(Self.topicBytesMax), as: UTF8.self)
-      let letter = DeadLetter(topic: topic, payload: message.payload, reason: rejection.explanation, receivedAt: receivedAt)
-      entries.append(
-        LogEntry(.deadLetter(letter), fingerprint: ofDelivery, mayBeDuplicate: message.isRedelivery, order: receivedAt))
+      entries.append(Self.letter(rejected[rejected.count - 1], fingerprint: ofDelivery, isRedelivery: message.isRedelivery, receivedAt))
     case .ignored: ignoredCount += 1
     case .brokerDropped(let count): brokerDropped = count
     }
@@ -52,5 +62,46 @@ struct Intake {
   /// A status is ordered by its receipt: a last will's text was written when the device connected, long before it speaks.
   private static func order(of event: Event, receivedAt: Timestamp) -> Timestamp {
     event.type.rawValue == "appliance:status" ? receivedAt : min(event.timestamp, receivedAt + clockLead)
+  }
+
+  private static func letter(
+    _ message: RejectedMessage, fingerprint: [UInt8]?, isRedelivery: Bool, _ receivedAt: Timestamp
+  ) -> LogEntry {
+    let topic = String(decoding: message.topic.utf8.prefix(topicBytesMax), as: UTF8.self)
+    let letter = DeadLetter(topic: topic, payload: message.payload, reason: message.rejection.explanation, receivedAt: receivedAt)
+    return LogEntry(.deadLetter(letter), fingerprint: fingerprint, mayBeDuplicate: isRedelivery, order: receivedAt)
+  }
+
+  // MARK: Answers to commands
+
+  /// Appliances that have answered a command.
+  var answering: Set<ApplianceID> { Set(answers.values.map(\.answer.applianceID)) }
+
+  /// Makes the answers to commands that wait for one into events, in their places, each of which closes its command.
+  ///
+  /// - Parameter open: the commands without an outcome, of each appliance that has answered one.
+  mutating func settle(_ open: [ApplianceID: [OpenCommand]]) {
+    for (index, pending) in answers {
+      guard let command = open[pending.answer.applianceID]?.first(where: { $0.id == pending.answer.commandID }) else {
+        rejected.append(pending.rejected)
+        continue
+      }
+      entries[index] = LogEntry(
+        .event(pending.answer.event(for: command)), fingerprint: pending.letter.fingerprint, mayBeDuplicate: pending.letter.mayBeDuplicate,
+        order: pending.letter.order, step: .close(id: command.id))
+    }
+  }
+
+  /// The answers that came too late after all, as dead letters: their command had got its outcome meanwhile.
+  mutating func late(by outcomes: [AppendOutcome]) -> [LogEntry] {
+    answers.filter { outcomes[$0.key] == .refused }.map { _, pending in
+      rejected.append(pending.rejected)
+      return pending.letter
+    }
+  }
+
+  private static func unknownCommand(_ answer: CommandAnswer) -> Rejection {
+    let id = answer.commandID.prefix(80)
+    return Rejection(reason: .unknownCommand, explanation: "no command '\(id)' of this appliance waits for an answer")
   }
 }

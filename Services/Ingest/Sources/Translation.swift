@@ -3,6 +3,8 @@ import Models
 /// What becomes of one MQTT message. Pure: (topic, payload, time of receipt) → this.
 enum Translation: Hashable, Sendable {
   case event(Event, DeviceIdentity)
+  /// An event too, if its command is one that waits for it.
+  case answer(CommandAnswer)
   case deadLetter(Rejection)
   /// A command of our own.
   case ignored
@@ -30,6 +32,8 @@ struct Rejection: Error, Hashable, Sendable {
     /// The envelope names another appliance or type than the topic.
     case contradictsTopic = "contradicts_topic"
     case invalidCommandAnswer = "invalid_command_answer"
+    /// The answer to a command that has its outcome already, or never was.
+    case unknownCommand = "unknown_command"
   }
 
   let reason: Reason
@@ -64,8 +68,7 @@ extension Translation {
       let message = try DeviceMessage(payload, receivedAt: receivedAt)
       return .event(try message.event(of: type, from: appliance), message.identity)
     case .commandAnswer(let appliance):
-      let message = try DeviceMessage(payload, receivedAt: receivedAt)
-      return .event(try message.event(of: try message.commandOutcome(), from: appliance, mayNameOtherType: true), message.identity)
+      return .answer(try DeviceMessage(payload, receivedAt: receivedAt).answer(from: appliance))
     case .brokerDropped: return .brokerDropped(Int(String(decoding: payload, as: UTF8.self)) ?? 0)
     case .ownCommand: return .ignored
     }
