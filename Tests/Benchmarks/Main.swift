@@ -12,6 +12,7 @@ struct Bench: AsyncParsableCommand {
   @Option(help: "Clients of one appliance.") var clients = 1000
   @Option(help: "Idle connections.") var idle = 10_000
   @Option(help: "Seconds of the steady fan-out.") var seconds = 10
+  @Option(help: "Stops to an idle device.") var stops = 500
 
   func run() async throws {
     OpenFiles.raiseLimit()
@@ -24,6 +25,7 @@ struct Bench: AsyncParsableCommand {
       Report.heading()
       try await IngestBench(scene: scene, messageCount: messages).run()
       try await FanOutBench(scene: scene, clientCount: clients, seconds: seconds).run()
+      try await StopBench(scene: scene, stopCount: stops, floodCount: 2 * messages).run()
       try await IdleBench(scene: scene, connectionCount: idle).run()
     }
   }
