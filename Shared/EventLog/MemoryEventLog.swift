@@ -133,9 +133,10 @@ private struct MemoryLogState {
     let oldest = known.history.first?.id ?? .zero
     let begun = UInt64(shards[Bus.shard(of: appliance)].epoch.prefix { $0 != ":" }) ?? .max
     let isYoung = after.receivedAt + limits.historyLifetime > now()
+    let isKnown = after <= shards[Bus.shard(of: appliance)].lastID
     return EventHistory(
       events: known.history.filter { ($0.id ?? .zero) > after },
-      isComplete: (!known.wasTrimmed || oldest <= after) && after.milliseconds >= begun && isYoung)
+      isComplete: (!known.wasTrimmed || oldest <= after) && after.milliseconds >= begun && isYoung && isKnown)
   }
 
   mutating func append(_ entries: [LogEntry]) -> [AppendOutcome] {

@@ -211,15 +211,17 @@ package final class RedisEventLog: EventLog, Service {
     // What is missing is asked first: what is trimmed meanwhile makes the answer incomplete, never falsely complete.
     let replies = try await client.pipeline([
       RedisCommand("XRANGE", key, "(\(after)", "+"), RedisCommand("XLEN", key), RedisCommand("XRANGE", key, "-", "+", "COUNT", 1),
-      RedisCommand("GET", Bus.epoch(Bus.shard(of: appliance))),
+      RedisCommand("GET", Bus.epoch(Bus.shard(of: appliance))), RedisCommand("XINFO", "STREAM", Bus.events(Bus.shard(of: appliance))),
     ])
     let oldest = try LogReply.entries(replies[2].get()).first?.id ?? .zero
     let wasNeverTrimmed = try replies[1].get().integer ?? 0 < limits.history
     let begun = try UInt64((replies[3].get().text ?? "").prefix { $0 != ":" }) ?? .max
     let isYoung = after.receivedAt + limits.historyLifetime > .now()
+    // An event that this life of the log has not given yet is of one that was lost.
+    let isKnown = try LogReply.lastID(replies[4]) >= after
     return EventHistory(
       events: try LogReply.entries(replies[0].get()).compactMap(LogReply.event),
-      isComplete: (wasNeverTrimmed || oldest <= after) && after.milliseconds >= begun && isYoung)
+      isComplete: (wasNeverTrimmed || oldest <= after) && after.milliseconds >= begun && isYoung && isKnown)
   }
 
   // MARK: Commands

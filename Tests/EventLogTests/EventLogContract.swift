@@ -158,6 +158,8 @@ struct EventLogContract: Sendable {
     #expect(history.events.compactMap(\.id) == [ids[2], ids[4]])
     #expect(history.isComplete)
     #expect(try await log.history(of: appliance, after: ids[5]).events.isEmpty)
+    let future = EventID(milliseconds: ids[5].milliseconds + 1_000_000, sequence: 0)
+    #expect(try await !log.history(of: appliance, after: future).isComplete, "this log has not given that id")
     #expect(try await !log.history(of: appliance, after: .zero).isComplete, "nothing is known of what was before this log")
     let more = try await log.append(try (0..<limits.history).map { entry(try event("history", "cooking:error", $0)) })
     let short = try await log.history(of: appliance, after: ids[0])
