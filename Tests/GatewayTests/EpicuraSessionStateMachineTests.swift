@@ -1,4 +1,5 @@
 import Access
+import EventLog
 import Models
 import Testing
 import WebSocketTransport
@@ -23,6 +24,14 @@ import WebSocketTransport
     frame(#"{"type":"subscribe","appliance_id":"\#(appliance)"}"#)
   }
 
+  private static let position = EventID(milliseconds: 100, sequence: 0)
+  private static func reading(_ state: [Event], _ history: EventHistory? = nil) -> LogReading { LogReading(state: state, history: history) }
+
+  /// A first subscription up to where the log is read.
+  private var toReading: [Machine.Input] {
+    [subscribe(), .watch(Self.appliance, attempt: 1, .granted(.own)), .live(Self.appliance, position: Self.position)]
+  }
+
   private func errorCode(_ actions: [Machine.Action]) -> EpicuraRejection.Code? {
     for case .send(.error(let rejection, _)) in actions { return rejection.code }
     return nil
@@ -30,9 +39,7 @@ import WebSocketTransport
 
   private func established() -> Machine {
     var machine = open()
-    for input in [
-      subscribe(), .watch(Self.appliance, attempt: 1, .granted(.own)), .live(Self.appliance), .state(Self.appliance, attempt: 1, []),
-    ] {
+    for input in toReading + [.log(Self.appliance, attempt: 1, Self.reading([])), .delivered(Self.appliance, .whole)] {
       _ = machine.handle(input, now: Samples.time)
     }
     return machine
@@ -42,25 +49,36 @@ import WebSocketTransport
     var machine = open()
     #expect(machine.handle(subscribe(), now: Samples.time) == [.askWhetherMayWatch(ann, Self.appliance, attempt: 1)])
     #expect(machine.handle(.watch(Self.appliance, attempt: 1, .granted(.own)), now: Samples.time) == [.join(Self.appliance)])
-    #expect(machine.handle(.live(Self.appliance), now: Samples.time) == [.readState(Self.appliance, attempt: 1)])
+    #expect(
+      machine.handle(.live(Self.appliance, position: Self.position), now: Samples.time)
+        == [.readLog(Self.appliance, attempt: 1, since: nil)])
     let status = Samples.status("cooking", 5)
-    let actions = machine.handle(.state(Self.appliance, attempt: 1, [status, Samples.event("cooking:progress", 6)]), now: Samples.time)
+    let reading = Self.reading([status, Samples.event("cooking:progress", 6)])
+    let actions = machine.handle(.log(Self.appliance, attempt: 1, reading), now: Samples.time)
     #expect(
       actions == [
         .send(.subscribed(Self.appliance, Samples.time, currentStatus: "cooking")), .sendEvent(status),
-        .release(Self.appliance, statusThrough: status.id),
+        .deliver(Self.appliance, Recovery(nothingUpTo: Self.position)),
+      ])
+  }
+
+  @Test func `A status that is among the live events is told, but comes with them`() {
+    var machine = open()
+    for input in toReading { _ = machine.handle(input, now: Samples.time) }
+    let actions = machine.handle(.log(Self.appliance, attempt: 1, Self.reading([Samples.status("cooking", 101)])), now: Samples.time)
+    #expect(
+      actions == [
+        .send(.subscribed(Self.appliance, Samples.time, currentStatus: "cooking")),
+        .deliver(Self.appliance, Recovery(nothingUpTo: Self.position)),
       ])
   }
 
   @Test func `An appliance that never told a status is offline`() {
     var machine = open()
-    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .granted(.own)), .live(Self.appliance)] {
-      _ = machine.handle(input, now: Samples.time)
-    }
+    for input in toReading { _ = machine.handle(input, now: Samples.time) }
     #expect(
-      machine.handle(.state(Self.appliance, attempt: 1, []), now: Samples.time) == [
-        .send(.subscribed(Self.appliance, Samples.time, currentStatus: "offline")), .release(Self.appliance, statusThrough: nil),
-      ])
+      machine.handle(.log(Self.appliance, attempt: 1, Self.reading([])), now: Samples.time).first
+        == .send(.subscribed(Self.appliance, Samples.time, currentStatus: "offline")))
   }
 
   @Test(arguments: AccessError.allCases)
@@ -105,21 +123,17 @@ import WebSocketTransport
 
   @Test func `A neighbour that does not answer ends in an error, and its late answer in nothing`() {
     var machine = open()
-    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .granted(.own)), .live(Self.appliance)] {
-      _ = machine.handle(input, now: Samples.time)
-    }
+    for input in toReading { _ = machine.handle(input, now: Samples.time) }
     let actions = machine.handle(.tick, now: Samples.time + .seconds(11))
     #expect(actions.first == .leave(Self.appliance))
     #expect(errorCode(actions) == .temporarilyUnavailable)
-    #expect(machine.handle(.state(Self.appliance, attempt: 1, []), now: Samples.time) == [])
+    #expect(machine.handle(.log(Self.appliance, attempt: 1, Self.reading([])), now: Samples.time) == [])
   }
 
   @Test func `A log that cannot be read ends the subscription with an error`() {
     var machine = open()
-    for input in [subscribe(), .watch(Self.appliance, attempt: 1, .granted(.own)), .live(Self.appliance)] {
-      _ = machine.handle(input, now: Samples.time)
-    }
-    let actions = machine.handle(.state(Self.appliance, attempt: 1, nil), now: Samples.time)
+    for input in toReading { _ = machine.handle(input, now: Samples.time) }
+    let actions = machine.handle(.log(Self.appliance, attempt: 1, nil), now: Samples.time)
     #expect(actions.first == .leave(Self.appliance))
     #expect(errorCode(actions) == .temporarilyUnavailable)
   }

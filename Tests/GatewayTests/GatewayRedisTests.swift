@@ -59,4 +59,40 @@ import WebSocketTestClient
       }
     }
   }
+
+  @Test func `A client that comes back while Redis is killed and started gets every discrete event once and in order`() async throws {
+    try await withGateway { gateway, stack in
+      var sent = try await gateway.append(Samples.event("cooking:error", 0))
+      var last = try #require(Event(parsing: sent[0]).id)
+      var received: [[UInt8]] = []
+      for round in 1...3 {
+        for number in 1...20 { sent += try await gateway.append(Samples.event("cooking:error", UInt64(round * 100 + number))) }
+        if round == 2 {
+          try await stack.kill("redis")
+          try await stack.start("redis")
+        }
+        // The log may still be out of reach, which is told, and then asked again.
+        while received.count < sent.count - 1 {
+          try? await gateway.resumed(since: last) { client in
+            while received.count < sent.count - 1 {
+              received.append(try await client.read().payload)
+              last = try #require(Event(parsing: received[received.count - 1]).id)
+            }
+          }
+        }
+      }
+      #expect(received == Array(sent.dropFirst()))
+    }
+  }
+
+  @Test func `A past that Redis does not hold any more is told`() async throws {
+    try await withGateway { gateway, stack in
+      let seen = try await gateway.append(Samples.event("cooking:error", 0))
+      for number in 1...600 { try await gateway.append(Samples.event("cooking:error", UInt64(number))) }
+      try await gateway.resumed(since: Event(parsing: seen[0]).id, recovered: false) { client in
+        let live = try await gateway.append(Samples.event("cooking:error", 601))
+        #expect(try await client.read().payload == live[0])
+      }
+    }
+  }
 }

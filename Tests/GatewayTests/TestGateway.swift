@@ -6,6 +6,7 @@ import Models
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import ServiceRuntime
 import Synchronization
 import WebSocketTestClient
 import WebSocketTransport
@@ -54,6 +55,23 @@ struct TestGateway {
     try await issuer.issue(userID: userID, now: .now(), lifetime: lifetime)
   }
 
+  /// Connects and subscribes, from `since` on, and checks what `subscribed` says of the past.
+  func resumed<Result>(
+    since: EventID?, recovered: Bool? = true, _ body: (RawClient) async throws -> Result
+  ) async throws -> Result {
+    try await RawClient.open(port: port, "/ws?token=\(token())") { client in
+      _ = try await client.read()
+      let member = since.map { #","since":"\#($0)""# } ?? ""
+      try await client.send(.text(#"{"type":"subscribe","appliance_id":"\#(Samples.appliance)"\#(member)}"#))
+      let answer = try JSONObject(parsing: try await client.read().payload)
+      let told = answer.object("data")?.raw("recovered").map { String(decoding: $0, as: UTF8.self) }
+      guard answer.string("type") == "subscribed", told == recovered.map(String.init) else {
+        throw RawClient.Unexpected(what: String(decoding: answer.bytes, as: UTF8.self))
+      }
+      return try await body(client)
+    }
+  }
+
   /// Connects with a good token, takes `connected`, and subscribes.
   func subscribed<Result>(
     to appliance: ApplianceID = Samples.appliance, status: String = "offline", token: String? = nil,
@@ -71,6 +89,11 @@ struct TestGateway {
       }
       return try await body(client)
     }
+  }
+
+  /// A figure of the gateway, by its name without the prefix.
+  func metric(_ name: String) async -> Double? {
+    await gateway.metrics.samples().first { $0.name == "martlet_gateway_" + name }?.value
   }
 
   /// Appends events as ingest does and answers what goes to the clients.

@@ -26,6 +26,9 @@ struct GatewayMetrics: Sendable {
     "martlet_gateway_queued_total": "Frames that had to wait for a client.",
     "martlet_gateway_conflated_total": "Telemetry that a slow client was spared for something newer.",
     "martlet_gateway_slow_closes_total": "Clients that were closed because they did not keep up.",
+    "martlet_gateway_recoveries_total": "Subscriptions that named the last event they saw.",
+    "martlet_gateway_recoveries_incomplete_total": "Those that were told that the log does not reach back so far.",
+    "martlet_gateway_recovered_events_total": "Events sent from the log to clients that had missed them.",
     "martlet_gateway_redis_disconnects_total": "Losses of the Redis subscription.",
     "martlet_gateway_redis_resubscriptions_total": "Channels that were subscribed again after a loss.",
     "martlet_gateway_gap_repairs_total": "Gaps in an appliance's events that were read from the log after a loss.",
@@ -71,6 +74,8 @@ struct GatewayMetrics: Sendable {
       gauge("subscriptions", fanOut.subscriptions), counter("deliveries_total", fanOut.deliveries),
       counter("delivered_bytes_total", fanOut.deliveredBytes), counter("queued_total", fanOut.queued),
       counter("conflated_total", fanOut.conflated), counter("slow_closes_total", fanOut.slowCloses),
+      counter("recoveries_total", fanOut.recoveries), counter("recoveries_incomplete_total", fanOut.incompleteRecoveries),
+      counter("recovered_events_total", fanOut.recovered),
     ]
   }
 

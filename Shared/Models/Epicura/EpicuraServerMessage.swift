@@ -2,8 +2,9 @@
 package enum EpicuraServerMessage: Hashable, Sendable {
   /// `{"type":"connected","user_id":"…"}`
   case connected(userID: String)
-  /// `{"type":"subscribed","appliance_id","timestamp","data":{"current_status":"online"}}`
-  case subscribed(ApplianceID, Timestamp, currentStatus: String)
+  /// `{"type":"subscribed","appliance_id","timestamp","data":{"current_status":"online"}}`; to a client that named the last event it saw, `data` has
+  /// `recovered` too: whether all that it missed is going to follow.
+  case subscribed(ApplianceID, Timestamp, currentStatus: String, recovered: Bool? = nil)
   /// `{"type":"unsubscribed","appliance_id","timestamp"}`
   case unsubscribed(ApplianceID, Timestamp)
   /// `{"type":"pong"}`
@@ -17,10 +18,11 @@ package enum EpicuraServerMessage: Hashable, Sendable {
     case .connected(let userID):
       text.append("{\"type\":\"connected\",\"user_id\":")
       text.append(json: userID)
-    case .subscribed(let appliance, let timestamp, let status):
+    case .subscribed(let appliance, let timestamp, let status, let recovered):
       Self.begin(&text, "{\"type\":\"subscribed\"", appliance, timestamp)
       text.append(",\"data\":{\"current_status\":")
       text.append(json: status)
+      if let recovered { text.append(recovered ? ",\"recovered\":true" : ",\"recovered\":false") }
       text.append(UInt8(ascii: "}"))
     case .unsubscribed(let appliance, let timestamp):
       Self.begin(&text, "{\"type\":\"unsubscribed\"", appliance, timestamp)

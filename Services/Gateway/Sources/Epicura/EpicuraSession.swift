@@ -16,8 +16,6 @@ final class EpicuraSession: WebSocketSession, HubSession {
     let limits: EpicuraSessionStateMachine.Limits
   }
 
-  private static let statusType = try? EventType("appliance:status")
-
   var hubSlot = -1
   private let connection: WebSocketConnection
   private let hub: LoopHub
@@ -39,8 +37,13 @@ final class EpicuraSession: WebSocketSession, HubSession {
   // MARK: Input
 
   func received(_ text: [UInt8]) { handle(.frame(text)) }
-  func becameWritable() { subscriber.becameWritable() }
-  func topicBecameLive(_ appliance: ApplianceID) { handle(.live(appliance)) }
+
+  func becameWritable() {
+    subscriber.becameWritable()
+    if subscriber.isFlowing { handle(.drained) }
+  }
+
+  func topicBecameLive(_ appliance: ApplianceID, position: EventID) { handle(.live(appliance, position: position)) }
   func tick() { handle(.tick) }
   func accessChanged() { handle(.accessChanged) }
 
@@ -58,25 +61,34 @@ final class EpicuraSession: WebSocketSession, HubSession {
 
   private func perform(_ action: EpicuraSessionStateMachine.Action) {
     switch action {
-    case .send(let message): subscriber.reply(message.encoded())
+    case .send(let message):
+      if case .subscribed(_, _, _, let recovered?) = message { count(recovered) }
+      subscriber.reply(message.encoded())
     case .sendEvent(let event): subscriber.reply(event.encoded())
     case .askWhetherMayWatch(let principal, let appliance, let attempt):
       ask(\.accessJobs, orElse: .watch(appliance, attempt: attempt, .unavailable)) {
         .watch(appliance, attempt: attempt, await $0.gate.permission(of: principal, on: appliance))
       }
     case .join(let appliance):
-      if subscriber.join(appliance) { handle(.live(appliance)) }
-    case .readState(let appliance, let attempt):
-      ask(\.logJobs, orElse: .state(appliance, attempt: attempt, nil)) {
-        .state(appliance, attempt: attempt, try? await $0.log.state(of: appliance))
+      if let position = subscriber.join(appliance) { handle(.live(appliance, position: position)) }
+    case .readLog(let appliance, let attempt, let since):
+      ask(\.logJobs, orElse: .log(appliance, attempt: attempt, nil)) {
+        .log(appliance, attempt: attempt, try? await LogReading.read(appliance, since: since, in: $0.log))
       }
-    case .release(let appliance, let id):
-      subscriber.release(appliance, passingOver: Self.statusType, through: id)
+    case .deliver(let appliance, let recovery):
+      handle(.delivered(appliance, subscriber.deliver(recovery, of: appliance)))
+      if subscriber.isFlowing { handle(.drained) }
     case .leave(let appliance): subscriber.leave(appliance)
     case .recheck(let principal, let appliances):
       ask(\.accessJobs, orElse: .rechecked(nil)) { .rechecked(await $0.gate.recheck(principal, appliances)) }
     case .close(let code, let reason): connection.close(code, reason: reason)
+    case .closeAsSlow: subscriber.closeAsSlow()
     }
+  }
+
+  private func count(_ recovered: Bool) {
+    hub.counters.recoveries += 1
+    if !recovered { hub.counters.incompleteRecoveries += 1 }
   }
 
   /// Asks a neighbour off the loop and takes the answer in on the loop.

@@ -3,9 +3,6 @@ internal import Models
 internal import WebSocketTransport
 
 /// What one app's connection does (the Epicura document, "Connection Lifecycle"): input in, actions out. Pure.
-///
-/// A subscription goes through four steps: the user's right is asked for; the appliance's live events are joined and held; the current state is
-/// read; then `subscribed`, the current status and what was held go out, in this order, so that nothing falls between state and live.
 struct EpicuraSessionStateMachine {
   struct Limits: Sendable {
     /// Appliances that one connection may listen to.
@@ -20,9 +17,14 @@ struct EpicuraSessionStateMachine {
     case admission(AccessGate.Admission)
     case frame([UInt8])
     case watch(ApplianceID, attempt: Int, AccessGate.Grant)
-    case live(ApplianceID)
+    /// The appliance's events behind `position` come from now on; those up to it are in the log.
+    case live(ApplianceID, position: EventID)
     /// Nil when the log could not be asked.
-    case state(ApplianceID, attempt: Int, [Event]?)
+    case log(ApplianceID, attempt: Int, LogReading?)
+    /// How far the client was told what it missed.
+    case delivered(ApplianceID, Delivery)
+    /// The client has taken everything that it was given.
+    case drained
     /// Users, appliances or their sharing have changed.
     case accessChanged
     /// Nil when the directory could not be asked.
@@ -37,12 +39,14 @@ struct EpicuraSessionStateMachine {
     case askWhetherMayWatch(Principal, ApplianceID, attempt: Int)
     /// Listen to the appliance and hold what comes. Answered by `live`, at once where it is live already.
     case join(ApplianceID)
-    case readState(ApplianceID, attempt: Int)
-    /// End the hold; of what was held, the status up to this event is known to the client.
-    case release(ApplianceID, statusThrough: EventID?)
+    /// - `since`: the last discrete event that the client knows, where it is owed the later ones.
+    case readLog(ApplianceID, attempt: Int, since: EventID?)
+    /// Tell the client what it missed, and then what was held. Answered by `delivered`.
+    case deliver(ApplianceID, Recovery)
     case leave(ApplianceID)
     case recheck(Principal, [ApplianceID])
     case close(WebSocketCloseCode, reason: String)
+    case closeAsSlow
   }
 
   private enum Phase {
@@ -51,20 +55,10 @@ struct EpicuraSessionStateMachine {
     case closed
   }
 
-  private struct Subscription {
-    enum Stage { case asking, joining, reading, established }
-    var stage = Stage.asking
-    /// Tells the answers to this attempt from those to an earlier one.
-    var attempt: Int
-    var isJoined = false
-    var asked: Timestamp
-  }
-
   private let limits: Limits
   private let begun: Timestamp
   private var phase = Phase.verifying(early: [])
-  private var subscriptions: [ApplianceID: Subscription] = [:]
-  private var lastAttempt = 0
+  private var subscriptions: EpicuraSubscriptions
   private var errors = ErrorBudget()
   private var isRechecking = false
   private var mustRecheck = false
@@ -72,6 +66,7 @@ struct EpicuraSessionStateMachine {
   init(limits: Limits = Limits(), now: Timestamp) {
     self.limits = limits
     begun = now
+    subscriptions = EpicuraSubscriptions(countMax: limits.subscriptionsMax, answerTimeout: limits.answerTimeout)
   }
 
   mutating func handle(_ input: Input, now: Timestamp) -> [Action] {
@@ -82,9 +77,12 @@ struct EpicuraSessionStateMachine {
     case (.verifying, .tick): return now - begun > limits.answerTimeout ? close(.tryAgainLater, "The token cannot be checked now") : []
     case (.open(let principal), .frame(let frame)): return take(frame, of: principal, now: now)
     case (.open, .watch(let appliance, let attempt, let answer)): return take(answer, appliance, attempt, now: now)
-    case (.open, .live(let appliance)): return becameLive(appliance)
-    case (.open, .state(let appliance, let attempt, let events)): return take(events, appliance, attempt, now: now)
-    case (.open(let principal), .tick): return timeOut(now: now) + (mustRecheck ? recheck(principal) : [])
+    case (.open, .live(let appliance, let position)): return subscriptions.becameLive(appliance, position: position, now: now)
+    case (.open, .log(let appliance, let attempt, let reading)): return take(reading, appliance, attempt, now: now)
+    case (.open, .delivered(let appliance, let delivery)): return subscriptions.delivered(appliance, delivery, now: now)
+    case (.open, .drained): return subscriptions.drained(now: now)
+    case (.open(let principal), .tick):
+      return subscriptions.late(now: now).flatMap { giveUp($0, now: now) } + (mustRecheck ? recheck(principal) : [])
     case (.open(let principal), .accessChanged): return recheck(principal)
     case (.open, .rechecked(let answer)): return take(answer, now: now)
     case (.verifying, _), (.open, .admission): return []
@@ -120,10 +118,10 @@ struct EpicuraSessionStateMachine {
     do throws(EpicuraRejection) {
       switch try EpicuraClientMessage(parsing: frame) {
       case .ping: return [.send(.pong)]
-      case .subscribe(let appliance, since: _): return try subscribe(appliance, principal, now: now)
-      case .unsubscribe(let appliance):
-        let leaving: [Action] = subscriptions.removeValue(forKey: appliance)?.isJoined == true ? [.leave(appliance)] : []
-        return leaving + [.send(.unsubscribed(appliance, now))]
+      case .subscribe(let appliance, let since):
+        let attempt = try subscriptions.begin(appliance, since: since, now: now)
+        return attempt.map { [.askWhetherMayWatch(principal, appliance, attempt: $0)] } ?? []
+      case .unsubscribe(let appliance): return subscriptions.end(appliance, now: now) + [.send(.unsubscribed(appliance, now))]
       case .command(_, let appliance, data: _):
         throw EpicuraRejection(
           .commandsUnavailable, "This server does not carry out commands; nothing was sent to the appliance", appliance)
@@ -131,18 +129,6 @@ struct EpicuraSessionStateMachine {
     } catch {
       return reject(error, now: now)
     }
-  }
-
-  private mutating func subscribe(_ appliance: ApplianceID, _ principal: Principal, now: Timestamp) throws(EpicuraRejection) -> [Action] {
-    let known = subscriptions[appliance]
-    // The answer to the first one is on its way.
-    if let known, known.stage != .established { return [] }
-    guard known != nil || subscriptions.count < limits.subscriptionsMax else {
-      throw EpicuraRejection(.tooManySubscriptions, "A connection may subscribe to \(limits.subscriptionsMax) appliances", appliance)
-    }
-    lastAttempt += 1
-    subscriptions[appliance] = Subscription(attempt: lastAttempt, isJoined: known?.isJoined ?? false, asked: now)
-    return [.askWhetherMayWatch(principal, appliance, attempt: lastAttempt)]
   }
 
   /// Tells the client, and closes it when it makes too many mistakes. What the server cannot do now is no mistake.
@@ -158,43 +144,22 @@ struct EpicuraSessionStateMachine {
   // MARK: Subscriptions
 
   private mutating func take(_ answer: AccessGate.Grant, _ appliance: ApplianceID, _ attempt: Int, now: Timestamp) -> [Action] {
-    guard let known = subscriptions[appliance], known.attempt == attempt, known.stage == .asking else { return [] }
+    guard subscriptions.isAsking(appliance, attempt: attempt) else { return [] }
     switch answer {
-    case .granted:
-      subscriptions[appliance]?.stage = .joining
-      subscriptions[appliance]?.isJoined = true
-      return [.join(appliance)]
-    case .refused: return end(appliance) + reject(.notFound(appliance), now: now)
-    case .unavailable: return end(appliance) + reject(.unavailable(appliance), now: now)
+    case .granted: return subscriptions.permitted(appliance, now: now)
+    case .refused: return subscriptions.end(appliance, now: now) + reject(.notFound(appliance), now: now)
+    case .unavailable: return giveUp(appliance, now: now)
     }
   }
 
-  private mutating func becameLive(_ appliance: ApplianceID) -> [Action] {
-    guard let known = subscriptions[appliance], known.stage == .joining else { return [] }
-    subscriptions[appliance]?.stage = .reading
-    return [.readState(appliance, attempt: known.attempt)]
+  private mutating func take(_ reading: LogReading?, _ appliance: ApplianceID, _ attempt: Int, now: Timestamp) -> [Action] {
+    guard subscriptions.isReading(appliance, attempt: attempt) else { return [] }
+    guard let reading else { return giveUp(appliance, now: now) }
+    return subscriptions.read(reading, appliance, now: now)
   }
 
-  private mutating func take(_ events: [Event]?, _ appliance: ApplianceID, _ attempt: Int, now: Timestamp) -> [Action] {
-    guard let known = subscriptions[appliance], known.attempt == attempt, known.stage == .reading else { return [] }
-    guard let events else { return end(appliance) + reject(.unavailable(appliance), now: now) }
-    subscriptions[appliance]?.stage = .established
-    let status = events.last { $0.type.rawValue == "appliance:status" }
-    let current = status.flatMap { try? JSONObject(parsing: $0.data) }?.string("status") ?? Self.statusOfTheSilent
-    return [.send(.subscribed(appliance, now, currentStatus: current))] + (status.map { [.sendEvent($0)] } ?? [])
-      + [.release(appliance, statusThrough: status?.id)]
-  }
-
-  /// The current status of an appliance that has never told one.
-  static let statusOfTheSilent = "offline"
-
-  private mutating func end(_ appliance: ApplianceID) -> [Action] {
-    subscriptions.removeValue(forKey: appliance)?.isJoined == true ? [.leave(appliance)] : []
-  }
-
-  private mutating func timeOut(now: Timestamp) -> [Action] {
-    let late = subscriptions.filter { $0.value.stage != .established && now - $0.value.asked > limits.answerTimeout }
-    return late.keys.sorted().flatMap { end($0) + reject(.unavailable($0), now: now) }
+  private mutating func giveUp(_ appliance: ApplianceID, now: Timestamp) -> [Action] {
+    subscriptions.end(appliance, now: now) + reject(.unavailable(appliance), now: now)
   }
 
   // MARK: Changes of access
@@ -203,7 +168,7 @@ struct EpicuraSessionStateMachine {
     mustRecheck = isRechecking
     guard !isRechecking else { return [] }
     isRechecking = true
-    return [.recheck(principal, subscriptions.keys.sorted())]
+    return [.recheck(principal, subscriptions.appliances)]
   }
 
   private mutating func take(_ answer: AccessGate.Recheck?, now: Timestamp) -> [Action] {
@@ -213,7 +178,9 @@ struct EpicuraSessionStateMachine {
       return []
     }
     if let refusal = answer.refusal { return close(.policyViolation, refusal.text) }
-    return answer.lost.filter { subscriptions[$0] != nil }.flatMap { end($0) + [.send(.error(.notFound($0), now))] }
+    return answer.lost.filter { subscriptions.contains($0) }.flatMap {
+      subscriptions.end($0, now: now) + [.send(.error(.notFound($0), now))]
+    }
   }
 }
 

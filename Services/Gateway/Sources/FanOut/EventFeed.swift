@@ -32,7 +32,7 @@ final class EventFeed {
   /// Events on their way to another loop.
   private struct Batch {
     var bytes = ByteBuffer()
-    var messages: [(appliance: ApplianceID, byteCount: Int)] = []
+    var messages: [(appliance: ApplianceID, id: EventID?, byteCount: Int)] = []
   }
 
   private let eventLoop: any EventLoop
@@ -104,20 +104,20 @@ final class EventFeed {
   }
 
   private func tellLive(_ source: Source, _ loop: Int, _ ticket: Int) {
-    let (hub, appliance) = (hubs[loop], source.appliance)
+    let (hub, appliance, position) = (hubs[loop], source.appliance, source.sequence.last)
     // Always by a new turn of the loop: whoever asked is still in the middle of asking.
-    hub.eventLoop.execute { hub.value.becameLive(appliance, ticket: ticket) }
+    hub.eventLoop.execute { hub.value.becameLive(appliance, ticket: ticket, position: position) }
   }
 
   // MARK: Delivery
 
-  private func deliver(_ message: UnsafeRawBufferPointer, of source: Source) {
+  private func deliver(_ message: UnsafeRawBufferPointer, id: EventID?, of source: Source) {
     for (loop, _) in source.listeners {
       if loop == loopIndex {
-        hubs[loop].value.append(message, of: source.appliance)
+        hubs[loop].value.append(message, id: id, of: source.appliance)
       } else {
         batches[loop].bytes.writeBytes(message)
-        batches[loop].messages.append((source.appliance, message.count))
+        batches[loop].messages.append((source.appliance, id, message.count))
       }
     }
   }
@@ -130,8 +130,8 @@ final class EventFeed {
       hub.eventLoop.execute {
         batch.bytes.withUnsafeReadableBytes { bytes in
           var start = 0
-          for (appliance, byteCount) in batch.messages {
-            hub.value.append(UnsafeRawBufferPointer(rebasing: bytes[start..<(start + byteCount)]), of: appliance)
+          for (appliance, id, byteCount) in batch.messages {
+            hub.value.append(UnsafeRawBufferPointer(rebasing: bytes[start..<(start + byteCount)]), id: id, of: appliance)
             start += byteCount
           }
         }
@@ -154,28 +154,18 @@ final class EventFeed {
     while readCount < Self.readCountMax, !waitingReads.isEmpty {
       let source = waitingReads.removeFirst()
       readCount += 1
-      let (log, appliance, last) = (log, source.appliance, source.sequence.last)
-      let (isRepair, confirmations) = (source.sequence.phase == .repairing, source.sequence.confirmations)
+      let (log, appliance, confirmations) = (log, source.appliance, source.sequence.confirmations)
+      let last = source.sequence.phase == .repairing ? source.sequence.last : nil
       let (here, eventLoop) = (NIOLoopBound((feed: self, source: source), eventLoop: eventLoop), eventLoop)
       let isTaken = jobs.submit {
-        let reading: Reading? = await {
-          do {
-            let state = try await log.state(of: appliance)
-            return Reading(state: state, history: isRepair ? try await log.history(of: appliance, after: last) : nil)
-          } catch { return nil }
-        }()
+        let reading = try? await LogReading.read(appliance, since: last, in: log)
         eventLoop.execute { here.value.feed.finishRead(here.value.source, reading, confirmations) }
       }
       if !isTaken { finishRead(source, nil, confirmations) }
     }
   }
 
-  private struct Reading: Sendable {
-    let state: [Event]
-    let history: EventHistory?
-  }
-
-  private func finishRead(_ source: Source, _ reading: Reading?, _ confirmations: Int) {
+  private func finishRead(_ source: Source, _ reading: LogReading?, _ confirmations: Int) {
     readCount -= 1
     source.isReading = false
     defer { startReads() }
@@ -193,7 +183,7 @@ final class EventFeed {
       if !history.isComplete { counters.incompleteRepairs += 1 }
     }
     let repair = source.sequence.read(state: reading.state, history: reading.history?.events ?? [])
-    for message in repair.messages { message.withUnsafeBytes { deliver($0, of: source) } }
+    for message in repair.messages { message.withUnsafeBytes { deliver($0, id: EventGlance.id(of: $0), of: source) } }
     flush()
     if repair.mustRepeat { read(source) }
     if phase == .starting {
@@ -229,7 +219,8 @@ extension EventFeed: LiveReceiver {
       return
     }
     counters.messages += 1
-    if source.sequence.received(id: EventGlance.id(of: payload), payload) == .deliver { deliver(payload, of: source) }
+    let id = EventGlance.id(of: payload)
+    if source.sequence.received(id: id, payload) == .deliver { deliver(payload, id: id, of: source) }
   }
 
   func readCompleted() { flush() }

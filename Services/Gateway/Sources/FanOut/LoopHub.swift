@@ -13,6 +13,11 @@ struct HubCounters: Sendable {
   /// Telemetry that a slow client was spared.
   var conflated = 0
   var slowCloses = 0
+  /// Subscriptions that asked for what they missed, by whether the log had it all.
+  var recoveries = 0
+  var incompleteRecoveries = 0
+  /// Events that those were sent from the log.
+  var recovered = 0
 
   static func += (left: inout Self, right: Self) {
     left.sessions += right.sessions
@@ -22,6 +27,9 @@ struct HubCounters: Sendable {
     left.queued += right.queued
     left.conflated += right.conflated
     left.slowCloses += right.slowCloses
+    left.recoveries += right.recoveries
+    left.incompleteRecoveries += right.incompleteRecoveries
+    left.recovered += right.recovered
   }
 }
 
@@ -29,8 +37,8 @@ struct HubCounters: Sendable {
 protocol HubSession: AnyObject {
   /// Place in the hub's array.
   var hubSlot: Int { get set }
-  /// Live events of the appliance come from now on.
-  func topicBecameLive(_ appliance: ApplianceID)
+  /// Live events of the appliance come from now on; those up to `position` are in the log.
+  func topicBecameLive(_ appliance: ApplianceID, position: EventID)
   /// Once a second: deadlines.
   func tick()
   /// Users, appliances or their sharing have changed.
@@ -111,19 +119,19 @@ final class LoopHub {
     feed.giveUp(topic.appliance, loop: index)
   }
 
-  /// The feed delivers the appliance's events to this loop from now on.
-  func becameLive(_ appliance: ApplianceID, ticket: Int) {
+  /// The feed delivers the appliance's events behind `position` to this loop from now on.
+  func becameLive(_ appliance: ApplianceID, ticket: Int, position: EventID) {
     guard let topic = topics[appliance], topic.ticket == ticket, !topic.isLive else { return }
-    topic.isLive = true
-    for member in topic.members { member.subscriber.session?.topicBecameLive(appliance) }
+    topic.becameLive(position: position)
+    for member in topic.members { member.subscriber.session?.topicBecameLive(appliance, position: member.position) }
   }
 
   // MARK: Delivery
 
-  func append(_ message: UnsafeRawBufferPointer, of appliance: ApplianceID) {
+  func append(_ message: UnsafeRawBufferPointer, id: EventID?, of appliance: ApplianceID) {
     guard let topic = topics[appliance] else { return }
     if topic.pendingBytes == 0 { changedTopics.append(topic) }
-    topic.append(message)
+    topic.append(message, id: id)
     guard topic.pendingBytes > Self.tickBytesMax else { return }
     flush(topic)
     changedTopics.removeAll { $0 === topic }

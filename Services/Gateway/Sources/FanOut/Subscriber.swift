@@ -32,7 +32,7 @@ final class Subscriber {
   }
 
   /// Puts a frame behind what waits. A lane that overflows closes its client: what may not be dropped is lost otherwise.
-  func queue(_ frame: DeliveryLane.Frame) {
+  private func queue(_ frame: DeliveryLane.Frame) {
     guard connection.isOpen else { return }
     let conflated = lane.conflatedCount
     let isKept = lane.append(frame)
@@ -55,35 +55,53 @@ final class Subscriber {
 
   // MARK: Topics
 
-  /// Begins to listen to an appliance, or holds what comes from it anew. What comes waits until `release`. True when the topic is live.
-  func join(_ appliance: ApplianceID) -> Bool {
-    let hold = DeliveryLane(bytesMax: hub.queueBytesMax)
+  /// Begins to listen to an appliance, or holds what comes from it anew. What comes waits until `deliver`. Answers the place in the log behind
+  /// which it begins; nil when the topic is not live yet.
+  func join(_ appliance: ApplianceID) -> EventID? {
     if let known = memberships[appliance] {
-      if known.hold == nil { known.hold = hold }
-      return known.topic.isLive
+      known.hold()
+      return known.topic.isLive ? known.position : nil
     }
-    let member = Membership(hub.topic(of: appliance), self, hold: hold)
+    let member = Membership(hub.topic(of: appliance), self, bytesMax: hub.queueBytesMax)
     memberships[appliance] = member
     member.topic.add(member)
     hub.counters.subscriptions += 1
-    return member.topic.isLive
+    return member.topic.isLive ? member.position : nil
   }
 
-  /// Ends the hold: sends what came meanwhile, but for events of `type` that are not newer than `id`, which the client has already.
-  func release(_ appliance: ApplianceID, passingOver type: EventType?, through id: EventID?) {
-    guard let member = memberships[appliance], var hold = member.hold else { return }
-    member.hold = nil
-    hub.counters.conflated += hold.conflatedCount
-    for frame in hold.takeAll() {
-      if let type, frame.type == type, let id, let frameID = frame.id, frameID <= id { continue }
-      if isFlowing {
-        connection.send(frames: frame.bytes)
-        hub.counters.deliveries += 1
-        hub.counters.deliveredBytes += frame.bytes.readableBytes
-      } else {
-        queue(frame)
+  /// Tells the client what it missed, in pieces for as long as it takes them, and then what was held and is new to it.
+  ///
+  /// What it does not take is not kept: the log keeps it. So a long past costs a slow client time, and nobody memory.
+  func deliver(_ recovery: Recovery, of appliance: ApplianceID) -> Delivery {
+    var known = recovery.known
+    guard let member = memberships[appliance] else { return .whole }
+    var missed = recovery.missed[...]
+    defer { hub.counters.recovered += recovery.missed.count - missed.count }
+    while !missed.isEmpty {
+      guard isFlowing else {
+        member.gate.letGo()
+        return .part(known)
       }
+      var piece = ByteBuffer()
+      while let event = missed.first, piece.readableBytes < Self.catchUpBytes {
+        event.encoded().withUnsafeBytes { FrameEncoder.append(text: $0, to: &piece) }
+        known.add(event)
+        missed.removeFirst()
+      }
+      connection.send(frames: piece)
     }
+    guard let held = member.gate.release(known, position: max(member.position, member.topic.position)) else { return .part(known) }
+    hub.counters.conflated += held.conflatedCount
+    for frame in held.frames { pass(frame) }
+    return .whole
+  }
+
+  /// Sends a frame at once, or puts it behind what waits.
+  func pass(_ frame: DeliveryLane.Frame) {
+    guard isFlowing else { return queue(frame) }
+    connection.send(frames: frame.bytes)
+    hub.counters.deliveries += 1
+    hub.counters.deliveredBytes += frame.bytes.readableBytes
   }
 
   func leave(_ appliance: ApplianceID) {

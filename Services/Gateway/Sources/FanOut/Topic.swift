@@ -8,12 +8,15 @@ final class Topic {
   /// Tells this interest in the appliance from an earlier one of the same loop.
   let ticket: Int
   /// Whether the feed delivers: what is read from the log from now on leaves no gap to the live events.
-  var isLive = false
+  private(set) var isLive = false
+  /// The last event that went through here to the members; before the first, the last one that was in the log when the topic became live.
+  private(set) var position = EventID.zero
 
   private(set) var members: [Membership] = []
   /// The frames of this tick, one behind the other.
   private var frames = ByteBuffer()
   private var frameEnds: [Int] = []
+  private var pendingPosition = EventID.zero
 
   init(_ appliance: ApplianceID, ticket: Int) {
     self.appliance = appliance
@@ -33,19 +36,28 @@ final class Topic {
     members.removeLast()
   }
 
-  func append(_ message: UnsafeRawBufferPointer) {
+  /// The feed delivers from now on what is behind `position` in the log.
+  func becameLive(position told: EventID) {
+    isLive = true
+    position = max(position, told)
+    for member in members { member.position = max(member.position, told) }
+  }
+
+  func append(_ message: UnsafeRawBufferPointer, id: EventID?) {
     FrameEncoder.append(text: message, to: &frames)
     frameEnds.append(frames.writerIndex)
+    if let id { pendingPosition = max(pendingPosition, id) }
   }
 
   /// Gives this tick's frames to every member: as one buffer to those that keep up, one by one to the lanes of the others. Answers how many
   /// members got it at once, and how many frames of how many bytes that were.
   func flush() -> (members: Int, frames: Int, bytes: Int) {
     let sent = (frames: frameEnds.count, bytes: frames.readableBytes)
+    position = max(position, pendingPosition)
     var count = 0
     var separate: [DeliveryLane.Frame]?
     for member in members {
-      if member.hold == nil, member.subscriber.isFlowing {
+      if member.gate.isOpen, member.subscriber.isFlowing {
         member.subscriber.connection.send(frames: frames)
         count += 1
       } else {
@@ -83,17 +95,24 @@ final class Membership {
   let topic: Topic
   let subscriber: Subscriber
   var slot = -1
-  /// Set until the subscriber has been told the current state: what comes live meanwhile waits here.
-  var hold: DeliveryLane?
+  var gate: SubscriptionGate
+  /// Live events that come to the gate since its hold began are all behind this one, and those up to it were in the log by then.
+  var position: EventID
 
-  init(_ topic: Topic, _ subscriber: Subscriber, hold: DeliveryLane) {
+  init(_ topic: Topic, _ subscriber: Subscriber, bytesMax: Int) {
     self.topic = topic
     self.subscriber = subscriber
-    self.hold = hold
+    gate = SubscriptionGate(bytesMax: bytesMax)
+    position = topic.position
+  }
+
+  /// Holds anew.
+  func hold() {
+    gate.hold()
+    position = topic.position
   }
 
   func take(_ frame: DeliveryLane.Frame) {
-    guard hold != nil else { return subscriber.queue(frame) }
-    if hold?.append(frame) == false { subscriber.closeAsSlow() }
+    if gate.passes(frame) { subscriber.pass(frame) }
   }
 }
