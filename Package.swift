@@ -119,16 +119,16 @@ let package = Package(
     + service(
       "Gateway",
       nio + [
-        "Access", "Backoff", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", "WebSocketTransport",
-        lifecycle, logging,
+        "Access", "Backoff", "Commands", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store",
+        "WebSocketTransport", lifecycle, logging,
       ])
     + [
       .target(name: "WebSocketTestClient", dependencies: nio, path: "Tests/WebSocketTestClient"),
       tests(
         of: "Gateway",
         nio + [
-          "Access", "EventLog", "LocalStack", "Models", "RedisClient", "ServiceRuntime", "WebSocketTransport", "WebSocketTestClient",
-          lifecycle, logging,
+          "Access", "Commands", "EventLog", "LocalStack", "Models", "RedisClient", "ServiceRuntime", "WebSocketTransport",
+          "WebSocketTestClient", lifecycle, logging,
         ]),
     ]
     + [

@@ -29,7 +29,7 @@ import WebSocketTransport
 
   /// A first subscription up to where the log is read.
   private var toReading: [Machine.Input] {
-    [subscribe(), .watch(Self.appliance, attempt: 1, .granted(.own)), .live(Self.appliance, position: Self.position)]
+    [subscribe(), .grant(Self.appliance, .subscription(attempt: 1), .granted(.own)), .live(Self.appliance, position: Self.position)]
   }
 
   private func errorCode(_ actions: [Machine.Action]) -> EpicuraRejection.Code? {
@@ -47,8 +47,8 @@ import WebSocketTransport
 
   @Test func `A subscription asks, joins, reads, and then tells the state before the live events`() {
     var machine = open()
-    #expect(machine.handle(subscribe(), now: Samples.time) == [.askWhetherMayWatch(ann, Self.appliance, attempt: 1)])
-    #expect(machine.handle(.watch(Self.appliance, attempt: 1, .granted(.own)), now: Samples.time) == [.join(Self.appliance)])
+    #expect(machine.handle(subscribe(), now: Samples.time) == [.askPermission(ann, Self.appliance, .subscription(attempt: 1))])
+    #expect(machine.handle(.grant(Self.appliance, .subscription(attempt: 1), .granted(.own)), now: Samples.time) == [.join(Self.appliance)])
     #expect(
       machine.handle(.live(Self.appliance, position: Self.position), now: Samples.time)
         == [.readLog(Self.appliance, attempt: 1, since: nil)])
@@ -103,7 +103,7 @@ import WebSocketTransport
     #expect(early.handle(subscribe(), now: Samples.time) == [])
     #expect(
       early.handle(.admission(.admitted(ann)), now: Samples.time) == [
-        .send(.connected(userID: "ann")), .send(.pong), .askWhetherMayWatch(ann, Self.appliance, attempt: 1),
+        .send(.connected(userID: "ann")), .send(.pong), .askPermission(ann, Self.appliance, .subscription(attempt: 1)),
       ])
     var flooded = machine()
     for _ in 0..<32 { #expect(flooded.handle(subscribe(), now: Samples.time) == []) }
@@ -116,9 +116,11 @@ import WebSocketTransport
   @Test func `Foreign and unknown appliances get one answer, and a database that is down another`() {
     var machine = open()
     _ = machine.handle(subscribe(), now: Samples.time)
-    #expect(errorCode(machine.handle(.watch(Self.appliance, attempt: 1, .refused), now: Samples.time)) == .applianceNotFound)
+    #expect(errorCode(machine.handle(.grant(Self.appliance, .subscription(attempt: 1), .refused), now: Samples.time)) == .applianceNotFound)
     _ = machine.handle(subscribe(), now: Samples.time)
-    #expect(errorCode(machine.handle(.watch(Self.appliance, attempt: 2, .unavailable), now: Samples.time)) == .temporarilyUnavailable)
+    #expect(
+      errorCode(machine.handle(.grant(Self.appliance, .subscription(attempt: 2), .unavailable), now: Samples.time))
+        == .temporarilyUnavailable)
   }
 
   @Test func `A neighbour that does not answer ends in an error, and its late answer in nothing`() {
@@ -143,8 +145,9 @@ import WebSocketTransport
     _ = machine.handle(subscribe(), now: Samples.time)
     #expect(machine.handle(subscribe(), now: Samples.time) == [])
     var established = established()
-    #expect(established.handle(subscribe(), now: Samples.time) == [.askWhetherMayWatch(ann, Self.appliance, attempt: 2)])
-    #expect(established.handle(.watch(Self.appliance, attempt: 2, .refused), now: Samples.time).first == .leave(Self.appliance))
+    #expect(established.handle(subscribe(), now: Samples.time) == [.askPermission(ann, Self.appliance, .subscription(attempt: 2))])
+    #expect(
+      established.handle(.grant(Self.appliance, .subscription(attempt: 2), .refused), now: Samples.time).first == .leave(Self.appliance))
   }
 
   @Test func `Unsubscribing leaves, is answered, and may be repeated`() {
@@ -161,14 +164,6 @@ import WebSocketTransport
     #expect(errorCode(machine.handle(subscribe(Samples.other), now: Samples.time)) == .tooManySubscriptions)
   }
 
-  @Test func `Commands are refused honestly, and are no mistake`() {
-    var machine = open()
-    for _ in 0..<30 {
-      let actions = machine.handle(frame(#"{"type":"cooking:stop","appliance_id":"EPIC-001"}"#), now: Samples.time)
-      #expect(errorCode(actions) == .commandsUnavailable)
-    }
-  }
-
   @Test func `The 21st mistake within ten seconds closes, later ones are forgiven`() {
     var machine = open()
     for count in 0..<20 {
@@ -181,23 +176,73 @@ import WebSocketTransport
 
   @Test func `A change of access is checked: what is lost is left, and a deleted user is closed`() {
     var machine = established()
-    #expect(machine.handle(.accessChanged, now: Samples.time) == [.recheck(ann, [Self.appliance])])
-    #expect(machine.handle(.accessChanged, now: Samples.time) == [])
+    #expect(machine.handle(.accessChanged(.everything), now: Samples.time) == [.recheck(ann, [Self.appliance])])
+    #expect(machine.handle(.accessChanged(.everything), now: Samples.time) == [])
+    // The change that came during the check is checked too, at once.
     let actions = machine.handle(.rechecked(.init(lost: [Self.appliance])), now: Samples.time)
-    #expect(actions.first == .leave(Self.appliance))
+    #expect(Array(actions.prefix(2)) == [.recheck(ann, [Self.appliance]), .leave(Self.appliance)])
     #expect(errorCode(actions) == .applianceNotFound)
-    // The change that came during the check is checked too.
-    #expect(machine.handle(.tick, now: Samples.time) == [.recheck(ann, [])])
     #expect(
       machine.handle(.rechecked(.init(refusal: .userNotFound)), now: Samples.time) == [
         .close(.policyViolation, reason: AccessError.userNotFound.text)
       ])
   }
 
+  @Test(arguments: [
+    (AccessChange.user("ann"), true), (.token("t", ofUser: "ann"), true), (.appliance(Samples.appliance), true), (.user("bob"), false),
+    (.token("t", ofUser: "bob"), false), (.appliance(Samples.other), false),
+  ])
+  func `Only what concerns the connection is checked`(change: AccessChange, isConcerned: Bool) {
+    var machine = established()
+    #expect(machine.handle(.accessChanged(change), now: Samples.time) == (isConcerned ? [.recheck(ann, [Self.appliance])] : []))
+  }
+
   @Test func `A change that cannot be checked now is checked later`() {
     var machine = established()
-    _ = machine.handle(.accessChanged, now: Samples.time)
+    _ = machine.handle(.accessChanged(.everything), now: Samples.time)
     #expect(machine.handle(.rechecked(nil), now: Samples.time) == [])
     #expect(machine.handle(.tick, now: Samples.time) == [.recheck(ann, [Self.appliance])])
+  }
+
+  // MARK: Token
+
+  private let end = Samples.time + .seconds(900)
+
+  @Test func `A token's end is told a minute ahead, once, and closes`() {
+    var machine = open()
+    #expect(machine.handle(.tick, now: end + .seconds(-61)) == [])
+    #expect(machine.handle(.tick, now: end + .seconds(-60)) == [.send(.tokenExpiring(end + .seconds(-60), expiresAt: end))])
+    #expect(machine.handle(.tick, now: end + .seconds(-1)) == [])
+    #expect(machine.handle(.tick, now: end) == [.close(.policyViolation, reason: "Invalid or expired token")])
+  }
+
+  @Test func `Another token of the same user takes its place, and what it may is asked anew`() {
+    var machine = established()
+    let later = Principal(subject: "ann", role: .viewer, expiresAt: end + .seconds(900))
+    #expect(machine.handle(frame(#"{"type":"auth","token":"t"}"#), now: Samples.time) == [.renew(token: "t")])
+    #expect(
+      machine.handle(.renewal(.admitted(later)), now: Samples.time) == [
+        .send(.authenticated(Samples.time, expiresAt: later.expiresAt)), .recheck(later, [Self.appliance]),
+      ])
+    #expect(machine.handle(.tick, now: end) == [])
+    #expect(machine.handle(.tick, now: end + .seconds(840)) == [.send(.tokenExpiring(end + .seconds(840), expiresAt: later.expiresAt))])
+  }
+
+  @Test(arguments: [
+    (
+      AccessGate.Admission.admitted(Principal(subject: "bob", expiresAt: Samples.time + .seconds(5000))),
+      EpicuraRejection.Code.authenticationFailed
+    ),
+    (.refused(.invalidOrExpiredToken), .authenticationFailed), (.refused(.tokenRevoked), .authenticationFailed),
+    (.unavailable, .temporarilyUnavailable),
+  ])
+  func `A token that cannot take its place is told, and the one before goes on counting`(
+    admission: AccessGate.Admission, code: EpicuraRejection.Code
+  ) {
+    var machine = open()
+    _ = machine.handle(frame(#"{"type":"auth","token":"t"}"#), now: Samples.time)
+    #expect(errorCode(machine.handle(frame(#"{"type":"auth","token":"u"}"#), now: Samples.time)) == .authenticationFailed)
+    #expect(errorCode(machine.handle(.renewal(admission), now: Samples.time)) == code)
+    #expect(machine.handle(.tick, now: end) == [.close(.policyViolation, reason: "Invalid or expired token")])
   }
 }

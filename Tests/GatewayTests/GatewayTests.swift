@@ -106,7 +106,7 @@ import WebSocketTestClient
       try await gateway.subscribed { client in
         for (text, code) in [
           ("nonsense", "MALFORMED_MESSAGE"), (#"{"type":"x"}"#, "UNKNOWN_TYPE"),
-          (#"{"type":"cooking:stop","appliance_id":"EPIC-001"}"#, "COMMANDS_UNAVAILABLE"),
+          (#"{"type":"cooking:stop","appliance_id":"EPIC-009"}"#, "APPLIANCE_NOT_FOUND"),
         ] {
           try await client.send(.text(text))
           let answer = try JSONObject(parsing: try await client.read().payload)
@@ -142,7 +142,7 @@ import WebSocketTestClient
   @Test func `A client that loses an appliance hears of it and gets nothing more`() async throws {
     try await TestGateway.run { gateway in
       try await gateway.subscribed { client in
-        gateway.directory.state.withLock { $0.rights["ann"] = [Samples.other] }
+        gateway.directory.state.withLock { $0.rights["ann"] = [Samples.other: .own] }
         try await gateway.log.publish([], to: Bus.changes)
         let answer = try JSONObject(parsing: try await client.read().payload)
         #expect(answer.object("data")?.string("code") == "APPLIANCE_NOT_FOUND")

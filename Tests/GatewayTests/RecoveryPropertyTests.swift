@@ -165,7 +165,7 @@ private struct RecoveryWorld {
     guard let replica = connection?.replica else { return }
     let position = log.prefix(progress[replica]).last?.id ?? .zero
     // Small, so that it overflows at times.
-    if connection?.gate == nil { connection?.gate = SubscriptionGate(bytesMax: 60) } else { connection?.gate?.hold() }
+    connection?.gate = SubscriptionGate(bytesMax: 60)
     connection?.position = position
     take(connection?.subscriptions.becameLive(appliance, position: position, now: Samples.time) ?? [])
   }
@@ -191,6 +191,8 @@ private struct RecoveryWorld {
     }
     guard recovered != true else { return }
     wasToldOfLoss = true
+    // A client that was lost again before it saw anything may come to a replica that lags, and get what the one before would not have told.
+    lost = lost.filter { $0 <= last }
     lost.formUnion(discreteLog.compactMap(\.id).filter { $0 > last && $0 <= position })
   }
 

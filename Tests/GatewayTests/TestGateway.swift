@@ -18,7 +18,7 @@ final class TestDirectory: AccessDirectory {
   struct Down: Error {}
   struct State {
     var users: Set<String> = ["ann", "bob"]
-    var rights: [String: Set<ApplianceID>] = ["ann": [Samples.appliance, Samples.other]]
+    var rights: [String: [ApplianceID: Permission]] = ["ann": [Samples.appliance: .own, Samples.other: .own]]
     var areAllRevoked = false
     var isDown = false
   }
@@ -30,7 +30,7 @@ final class TestDirectory: AccessDirectory {
   }
 
   func permission(of userID: String, as role: UserRole?, on appliance: ApplianceID) async throws -> Permission? {
-    try read { $0.rights[userID]?.contains(appliance) == true ? .own : nil }
+    try read { $0.rights[userID]?[appliance] }
   }
 
   func isRevoked(tokenID: String) async throws -> Bool { try read { $0.areAllRevoked } }
@@ -108,11 +108,11 @@ struct TestGateway {
   }
 
   static func run<Result: Sendable>(
-    loopCount: Int = 1, queueBytesMax: Int = 256 * 1024, _ body: (TestGateway) async throws -> Result
+    loopCount: Int = 1, queueBytesMax: Int = 256 * 1024, isLocal: Bool = false, _ body: (TestGateway) async throws -> Result
   ) async throws -> Result {
     let log = MemoryEventLog()
     return try await run(
-      on: log, appendingTo: log, loopCount: loopCount, queueBytesMax: queueBytesMax,
+      on: log, appendingTo: log, loopCount: loopCount, queueBytesMax: queueBytesMax, isLocal: isLocal,
       liveFeed: { MemoryLiveFeed(of: log, eventLoop: $0, receiver: $1) }, body)
   }
 
@@ -120,7 +120,7 @@ struct TestGateway {
   ///   - log: what the gateway reads; run with it where it is a service.
   ///   - writer: what the test appends to.
   static func run<Result: Sendable>(
-    on log: any EventLog, appendingTo writer: any EventLog, loopCount: Int, queueBytesMax: Int = 256 * 1024,
+    on log: any EventLog, appendingTo writer: any EventLog, loopCount: Int, queueBytesMax: Int = 256 * 1024, isLocal: Bool = false,
     liveFeed: @escaping @Sendable (any EventLoop, any LiveReceiver) -> any LiveFeed, _ body: (TestGateway) async throws -> Result
   ) async throws -> Result {
     let directory = TestDirectory()
@@ -130,11 +130,12 @@ struct TestGateway {
     let (ports, sink) = AsyncStream.makeStream(of: Int.self)
     let server = WebSocketServerConfiguration(
       host: "127.0.0.1", port: 0, closeTimeout: .milliseconds(200), drainPeriod: .zero, sweepInterval: .milliseconds(20))
+    let cache = CachedAccess(directory)
+    let gate: any Gatekeeper =
+      isLocal ? LocalGatekeeper() : AccessGate(verifier: await TokenVerifier(secret: secret), directory: cache)
     let gateway = try await Gateway(
-      Gateway.Settings(server: server, queueBytesMax: queueBytesMax, replica: "test"),
-      ports: Gateway.Ports(
-        verifier: await TokenVerifier(secret: secret), access: CachedAccess(directory), log: log,
-        liveFeed: liveFeed),
+      Gateway.Settings(server: server, queueBytesMax: queueBytesMax, refusesForeignPages: isLocal, replica: "test"),
+      ports: Gateway.Ports(gate: gate, cache: isLocal ? nil : cache, log: log, liveFeed: liveFeed),
       eventLoopGroup: group, logger: logger, listening: { sink.yield($0) })
     let services = ServiceGroup(services: [log, writer].compactMap { $0 as? any Service } + gateway.services, logger: logger)
     let result = try await withThrowingTaskGroup { tasks in

@@ -20,7 +20,8 @@ import Testing
     "Commands": ["Models", "EventLog", "Backoff"],
     "Access": ["Models", "Store", "Digests", "ServiceRuntime", "Backoff"],
     "Gateway": [
-      "Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime", "Backoff",
+      "Models", "EventLog", "Store", "Access", "Commands", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime",
+      "Backoff",
     ],
     "Ingest": ["Models", "EventLog", "RedisClient", "MQTTClient", "Digests", "ServiceRuntime", "Backoff"],
     "Persister": ["Models", "EventLog", "Store", "RedisClient", "PostgresClient", "ServiceRuntime", "Backoff"],

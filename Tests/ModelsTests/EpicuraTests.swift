@@ -52,10 +52,10 @@ enum EpicuraFixture {
     let appliance = try ApplianceID("EPIC-001")
     #expect(try EpicuraClientMessage(parsing: EpicuraFixture.text("subscribe")) == .subscribe(appliance, since: nil))
     for name in ["pause", "resume", "stop"] {
-      let expected = EpicuraClientMessage.command(try EventType("cooking:\(name)"), appliance, data: Array("{}".utf8))
+      let expected = EpicuraClientMessage.command(try EventType("cooking:\(name)"), appliance, data: Array("{}".utf8), requestID: nil)
       #expect(try EpicuraClientMessage(parsing: EpicuraFixture.text("cooking.\(name)")) == expected)
     }
-    guard case .command(let type, appliance, let data) = try EpicuraClientMessage(parsing: EpicuraFixture.text("cooking.start")) else {
+    guard case .command(let type, appliance, let data, nil) = try EpicuraClientMessage(parsing: EpicuraFixture.text("cooking.start")) else {
       Issue.record("cooking:start was not read as a command")
       return
     }
@@ -69,11 +69,43 @@ enum EpicuraFixture {
     (#"{"type":"dance"}"#, .unknownType), (#"{"type":"subscribe"}"#, .malformedMessage),
     (#"{"type":"subscribe","appliance_id":"a b"}"#, .malformedMessage),
     (#"{"type":"subscribe","appliance_id":"A","since":7}"#, .malformedMessage),
-    (#"{"type":"cooking:start","appliance_id":"A","data":[]}"#, .malformedMessage),
+    (#"{"type":"cooking:start","appliance_id":"A","request_id":7}"#, .malformedMessage),
+    (#"{"type":"cooking:pause"}"#, .malformedMessage), (#"{"type":"auth"}"#, .malformedMessage),
+    (#"{"type":"auth","token":{}}"#, .malformedMessage),
   ])
   func `What is no client event is refused with a code`(text: String, code: EpicuraRejection.Code) {
     let error = #expect(throws: EpicuraRejection.self) { try EpicuraClientMessage(parsing: Array(text.utf8)) }
     #expect(error?.code == code)
+  }
+
+  @Test func `A command carries its data as it came and the app's own name for it, and a stop is not refused for either`() throws {
+    let appliance = try ApplianceID("A")
+    let start = try EpicuraClientMessage(
+      parsing: Array(#"{"type":"cooking:start","appliance_id":"A","request_id":"r-1","data":[]}"#.utf8))
+    #expect(start == .command(try EventType("cooking:start"), appliance, data: Array("[]".utf8), requestID: "r-1"))
+    let stop = try EpicuraClientMessage(parsing: Array(#"{"type":"cooking:stop","appliance_id":"A","request_id":7,"data":5}"#.utf8))
+    #expect(stop == .command(try EventType("cooking:stop"), appliance, data: Array("5".utf8), requestID: nil))
+  }
+
+  @Test func `What is said of tokens and of the past`() throws {
+    let (moment, end) = (try #require(Timestamp(iso8601: "2026-02-14T12:30:00Z")), try #require(Timestamp(iso8601: "2026-02-14T12:31:00Z")))
+    let appliance = try ApplianceID("EPIC-001")
+    for (message, text) in [
+      (
+        EpicuraServerMessage.tokenExpiring(moment, expiresAt: end),
+        #"{"type":"token:expiring","timestamp":"2026-02-14T12:30:00Z","data":{"expires_at":"2026-02-14T12:31:00Z"}}"#
+      ),
+      (
+        .authenticated(moment, expiresAt: end),
+        #"{"type":"authenticated","timestamp":"2026-02-14T12:30:00Z","data":{"expires_at":"2026-02-14T12:31:00Z"}}"#
+      ),
+      (
+        .subscribed(appliance, moment, currentStatus: "online", recovered: false),
+        #"{"type":"subscribed","appliance_id":"EPIC-001","timestamp":"2026-02-14T12:30:00Z","#
+          + #""data":{"current_status":"online","recovered":false}}"#
+      ),
+    ] { #expect(String(decoding: message.encoded(), as: UTF8.self) == text) }
+    #expect(try EpicuraClientMessage(parsing: Array(#"{"type":"auth","token":"t"}"#.utf8)) == .auth(token: "t"))
   }
 
   @Test func `The confirmation of a subscription is the document's`() throws {

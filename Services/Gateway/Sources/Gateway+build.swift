@@ -19,8 +19,7 @@ package enum GatewayService {
   package static func build(_ configuration: GatewayConfiguration, _ context: ServiceContext) async throws -> [any Service] {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loopCount == 0 ? System.coreCount : configuration.loopCount)
     try await RedisClient.check(configuration.redis, eventLoop: group.next())
-    let pool = PostgresPool(configuration.postgres, limits: .init(connectionsMax: 4, waitersMax: 8192), logger: context.logger)
-    _ = try await pool.query("SELECT 1", timeout: .seconds(5))
+    let door = try await door(configuration, context)
     let log = RedisEventLog(configuration: configuration.redis, eventLoopGroup: group, logger: context.logger)
     var redis = configuration.redis
     redis.clientName = "martlet-gateway-live"
@@ -31,15 +30,30 @@ package enum GatewayService {
     settings.session.subscriptionsMax = configuration.subscriptionsMax
     settings.server.drainPeriod = context.drainPeriod * drainShare
     settings.server.closeTimeout = min(settings.server.closeTimeout, context.drainPeriod * (1 - drainShare) / 2)
-    let (verifier, publishedKeys) = try await configuration.tokens.makeVerifier(logger: context.logger)
+    settings.refusesForeignPages = configuration.accounts == nil
     let gateway = try await Gateway(
       settings,
       ports: Gateway.Ports(
-        verifier: verifier, access: CachedAccess(AccountStore(pool)), log: log,
+        gate: door.gate, cache: door.cache, log: log,
         liveFeed: { RedisSubscription(configuration: feedConfiguration, eventLoop: $0, receiver: $1, logger: logger) }),
       eventLoopGroup: group, logger: context.logger)
     gateway.metrics.register(with: context.metrics)
     context.health.addCheck("redis", deadline: .seconds(3)) { try await gateway.canary.check() }
-    return [pool, log] + [publishedKeys].compactMap(\.self) + gateway.services
+    return door.services + [log] + gateway.services
+  }
+
+  /// Who may come in, and the services that this takes.
+  private static func door(
+    _ configuration: GatewayConfiguration, _ context: ServiceContext
+  ) async throws -> (gate: any Gatekeeper, cache: CachedAccess?, services: [any Service]) {
+    guard let accounts = configuration.accounts else {
+      context.logger.warning("Authentication is off: whoever reaches \(configuration.server.host) may see and command every appliance")
+      return (LocalGatekeeper(), nil, [])
+    }
+    let pool = PostgresPool(accounts.postgres, limits: .init(connectionsMax: 4, waitersMax: 8192), logger: context.logger)
+    _ = try await pool.query("SELECT 1", timeout: .seconds(5))
+    let cache = CachedAccess(AccountStore(pool))
+    let (verifier, publishedKeys) = try await accounts.tokens.makeVerifier(logger: context.logger)
+    return (AccessGate(verifier: verifier, directory: cache), cache, [pool] + [publishedKeys].compactMap(\.self))
   }
 }

@@ -10,8 +10,9 @@ internal import WebSocketTransport
 struct Gateway: Sendable {
   /// What stands behind the ports.
   struct Ports: Sendable {
-    let verifier: TokenVerifier
-    let access: CachedAccess
+    let gate: any Gatekeeper
+    /// What the gate remembers, to be forgotten when something has changed; nil where it remembers nothing.
+    let cache: CachedAccess?
     let log: any EventLog
     /// Makes the live feed of a receiver; called on the event loop on which the receiver lives.
     let liveFeed: @Sendable (any EventLoop, any LiveReceiver) -> any LiveFeed
@@ -21,13 +22,14 @@ struct Gateway: Sendable {
     var server: WebSocketServerConfiguration
     var session = EpicuraSessionStateMachine.Limits()
     var queueBytesMax = 256 * 1024
+    /// Whether pages of other sites are kept out: where there are no tokens, a browser on the network could be made to command an appliance.
+    var refusesForeignPages = false
     /// Names this process among its replicas.
     var replica: String
   }
 
   let server: WebSocketServer
-  private let accessJobs: JobQueue
-  private let logJobs: JobQueue
+  private let jobs: EpicuraSession.Jobs
   let liveFeed: any LiveFeed
   let canary: Canary
   let metrics: GatewayMetrics
@@ -40,33 +42,33 @@ struct Gateway: Sendable {
     let loops = Array(eventLoopGroup.makeIterator())
     guard let feedLoop = loops.first else { preconditionFailure("a group without a loop") }
     // Many at a time, because all they do is wait: the directory bounds what it does itself.
-    accessJobs = JobQueue(runningMax: 4096)
-    logJobs = JobQueue(runningMax: 256)
+    jobs = EpicuraSession.Jobs(
+      access: JobQueue(runningMax: 4096), log: JobQueue(runningMax: 256), commands: JobQueue(runningMax: 256),
+      stops: JobQueue(runningMax: 4096))
     let canary = Canary(replica: settings.replica) { try await ports.log.publish($0, to: $1) }
-    let feed = try await feedLoop.submit { [logJobs] in
-      NIOLoopBound(EventFeed(eventLoop: feedLoop, loopIndex: 0, log: ports.log, jobs: logJobs), eventLoop: feedLoop)
+    let feed = try await feedLoop.submit { [jobs] in
+      NIOLoopBound(EventFeed(eventLoop: feedLoop, loopIndex: 0, log: ports.log, jobs: jobs.log), eventLoop: feedLoop)
     }.get()
     let handle = FeedHandle(feed)
     let hubs = try await Self.makeHubs(loops, queueBytesMax: settings.queueBytesMax, feed: handle)
     liveFeed = try await feedLoop.submit {
       let channels = ports.liveFeed(feedLoop, feed.value)
       feed.value.connect(hubs: hubs, channels: channels)
-      Self.listenToChanges(feed.value, ports.access, hubs)
+      Self.listenToChanges(feed.value, ports.cache, hubs)
       feed.value.listen(to: canary.channel, subscribed: {}, message: { canary.heard($0) })
       return channels
     }.get()
-    let neighbours = EpicuraSession.Neighbours(
-      gate: AccessGate(verifier: ports.verifier, directory: ports.access), log: ports.log, accessJobs: accessJobs, logJobs: logJobs,
-      limits: settings.session)
+    let neighbours = EpicuraSession.Neighbours(gate: ports.gate, log: ports.log, jobs: jobs, limits: settings.session)
+    let route = EpicuraDialect.route(hubs: hubs, neighbours: neighbours, refusesForeignPages: settings.refusesForeignPages)
     server = WebSocketServer(
-      configuration: settings.server, routes: [EpicuraDialect.route(hubs: hubs, neighbours: neighbours)], eventLoopGroup: eventLoopGroup,
+      configuration: settings.server, routes: [route], eventLoopGroup: eventLoopGroup,
       logger: logger, listening: listening)
     self.canary = canary
     metrics = GatewayMetrics(server: server, hubs: hubs, feed: handle)
   }
 
   /// In the order of dependency. A live feed that keeps a connection is a service of its own.
-  var services: [any Service] { [liveFeed as? any Service, logJobs, accessJobs, server].compactMap { $0 } }
+  var services: [any Service] { [liveFeed as? any Service, jobs.log, jobs.access, jobs.commands, jobs.stops, server].compactMap { $0 } }
 
   private static func makeHubs(_ loops: [any EventLoop], queueBytesMax: Int, feed: FeedHandle) async throws -> [NIOLoopBound<LoopHub>] {
     var hubs: [NIOLoopBound<LoopHub>] = []
@@ -79,12 +81,12 @@ struct Gateway: Sendable {
     return hubs
   }
 
-  /// Users, appliances or their sharing have changed, or, after a reconnect, may have: what is known of them is asked anew.
-  private static func listenToChanges(_ feed: EventFeed, _ access: CachedAccess, _ hubs: [NIOLoopBound<LoopHub>]) {
-    let changed = {
-      access.invalidate()
-      for hub in hubs { hub.eventLoop.execute { hub.value.accessChanged() } }
+  /// Something of users, appliances or their sharing has changed, or, after a reconnect, anything may have: that is asked anew.
+  private static func listenToChanges(_ feed: EventFeed, _ cache: CachedAccess?, _ hubs: [NIOLoopBound<LoopHub>]) {
+    let changed = { (change: AccessChange) in
+      cache?.invalidate(change)
+      for hub in hubs { hub.eventLoop.execute { hub.value.accessChanged(change) } }
     }
-    feed.listen(to: Bus.changes, subscribed: changed, message: { _ in changed() })
+    feed.listen(to: Bus.changes, subscribed: { changed(.everything) }, message: { changed(AccessChange($0)) })
   }
 }

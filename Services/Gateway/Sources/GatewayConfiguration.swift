@@ -22,9 +22,14 @@ package struct GatewayConfiguration: ServiceConfiguration {
     "MARTLET_TRUSTED_PROXIES", default: "",
     meaning: "addresses and networks, separated by commas, whose X-Forwarded-For is believed")
 
+  static let auth = ConfigurationVariable(
+    "MARTLET_AUTH", default: "tokens",
+    meaning: "how clients are known: tokens, or off for a device's own network, where everyone may do everything; "
+      + "off wants a private address in MARTLET_HOST, and no PostgreSQL")
+
   package static let variables: [ConfigurationVariable] =
     [
-      .host, .port, .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, loops, connectionsMax,
+      auth, .host, .port, .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, loops, connectionsMax,
       subscriptionsMax, queueBytesMax, trustedProxies,
     ] + TokenSettings.variables
 
@@ -34,8 +39,24 @@ package struct GatewayConfiguration: ServiceConfiguration {
   let subscriptionsMax: Int
   let queueBytesMax: Int
   let redis: RedisConfiguration
-  let postgres: PostgresConfiguration
-  let tokens: TokenSettings
+  /// Nil where authentication is off.
+  let accounts: Accounts?
+
+  private enum Authentication: String, CaseIterable { case tokens, off }
+
+  /// How users are known.
+  struct Accounts: Sendable {
+    let postgres: PostgresConfiguration
+    let tokens: TokenSettings
+
+    init(reading values: ConfigurationValues) throws(ConfigurationError) {
+      let postgresPassword = try values.optionalSecret(.postgresPassword)
+      postgres = try values.parsed(.postgresURL, wants: "a URL like postgres://user@host:5432/database") {
+        try PostgresConfiguration(url: $0, password: postgresPassword, applicationName: "martlet-gateway")
+      }
+      tokens = try TokenSettings(reading: values)
+    }
+  }
 
   package init(reading values: ConfigurationValues) throws(ConfigurationError) {
     loopCount = try values.integer(Self.loops, in: 0...256)
@@ -53,10 +74,14 @@ package struct GatewayConfiguration: ServiceConfiguration {
     redis = try values.parsed(.redisURL, wants: "a URL like redis://user@host:6379") {
       try RedisConfiguration(url: $0, password: redisPassword, caFile: redisCAFile)
     }
-    let postgresPassword = try values.optionalSecret(.postgresPassword)
-    postgres = try values.parsed(.postgresURL, wants: "a URL like postgres://user@host:5432/database") {
-      try PostgresConfiguration(url: $0, password: postgresPassword, applicationName: "martlet-gateway")
+    switch try values.choice(Self.auth, Authentication.self) {
+    case .tokens: accounts = try Accounts(reading: values)
+    case .off:
+      guard NetworkList.privateNetworks.contains(server.host) else {
+        throw values.invalid(
+          .host, wants: "a loopback, private or link-local address (127.0.0.1, 192.168.1.20, fe80::1%eth0), because MARTLET_AUTH is off")
+      }
+      accounts = nil
     }
-    tokens = try TokenSettings(reading: values)
   }
 }

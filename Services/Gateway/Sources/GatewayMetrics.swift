@@ -29,6 +29,8 @@ struct GatewayMetrics: Sendable {
     "martlet_gateway_recoveries_total": "Subscriptions that named the last event they saw.",
     "martlet_gateway_recoveries_incomplete_total": "Those that were told that the log does not reach back so far.",
     "martlet_gateway_recovered_events_total": "Events sent from the log to clients that had missed them.",
+    "martlet_gateway_commands_accepted_total": "Commands from clients that are in the log.",
+    "martlet_gateway_commands_refused_total": "Commands from clients that were refused, or could not be taken in.",
     "martlet_gateway_redis_disconnects_total": "Losses of the Redis subscription.",
     "martlet_gateway_redis_resubscriptions_total": "Channels that were subscribed again after a loss.",
     "martlet_gateway_gap_repairs_total": "Gaps in an appliance's events that were read from the log after a loss.",
@@ -75,7 +77,8 @@ struct GatewayMetrics: Sendable {
       counter("delivered_bytes_total", fanOut.deliveredBytes), counter("queued_total", fanOut.queued),
       counter("conflated_total", fanOut.conflated), counter("slow_closes_total", fanOut.slowCloses),
       counter("recoveries_total", fanOut.recoveries), counter("recoveries_incomplete_total", fanOut.incompleteRecoveries),
-      counter("recovered_events_total", fanOut.recovered),
+      counter("recovered_events_total", fanOut.recovered), counter("commands_accepted_total", fanOut.commandsAccepted),
+      counter("commands_refused_total", fanOut.commandsRefused),
     ]
   }
 

@@ -5,8 +5,14 @@ package enum EpicuraClientMessage: Hashable, Sendable {
   case unsubscribe(ApplianceID)
   /// `{"type":"ping"}`, for clients that cannot send ping frames.
   case ping
-  /// `cooking:start`, `cooking:pause`, `cooking:resume`, `cooking:stop`; `data` is a JSON object as its text.
-  case command(EventType, ApplianceID, data: [UInt8])
+  /// `cooking:start`, `cooking:pause`, `cooking:resume`, `cooking:stop`; `data` is its text as it came, whatever it is. `requestID` is the app's own name for it
+  /// (`request_id`).
+  case command(EventType, ApplianceID, data: [UInt8], requestID: String?)
+  /// Another token in place of the one that runs out: `{"type":"auth","token":"…"}`.
+  case auth(token: String)
+
+  /// The longest `request_id`, in bytes of UTF-8.
+  package static let requestIDLengthMax_bytes = 128
 
   /// Reads one text frame. Throws what the client is to be told.
   package init(parsing frame: [UInt8]) throws(EpicuraRejection) {
@@ -22,6 +28,9 @@ package enum EpicuraClientMessage: Hashable, Sendable {
     case "subscribe": self = .subscribe(try Self.appliance(object), since: try Self.since(object))
     case "unsubscribe": self = .unsubscribe(try Self.appliance(object))
     case "cooking:start", "cooking:pause", "cooking:resume", "cooking:stop": self = try Self.command(type, object)
+    case "auth":
+      guard let token = object.string("token") else { throw EpicuraRejection(.malformedMessage, "'token' is missing or no string") }
+      self = .auth(token: token)
     default: throw EpicuraRejection(.unknownType, "Unknown message type '\(type.prefix(EventType.lengthMax))'")
     }
   }
@@ -41,13 +50,21 @@ package enum EpicuraClientMessage: Hashable, Sendable {
     return id
   }
 
-  private static func command(_ type: String, _ object: JSONObject) throws(EpicuraRejection) -> Self {
+  private static func command(_ text: String, _ object: JSONObject) throws(EpicuraRejection) -> Self {
     let appliance = try appliance(object)
+    guard let type = try? EventType(text) else { throw EpicuraRejection(.unknownType, "Unknown message type '\(text)'") }
     let data = object.raw("data").map(Array.init) ?? Array("{}".utf8)
-    guard data.first == UInt8(ascii: "{"), let type = try? EventType(type) else {
-      throw EpicuraRejection(.malformedMessage, "'data' must be an object", appliance)
+    return .command(type, appliance, data: data, requestID: try requestID(object, of: type))
+  }
+
+  /// A stop is not refused for what is beside it: a name that it cannot have is left out.
+  private static func requestID(_ object: JSONObject, of type: EventType) throws(EpicuraRejection) -> String? {
+    guard object.contains("request_id") else { return nil }
+    if let id = object.string("request_id"), id.utf8.count <= requestIDLengthMax_bytes { return id }
+    guard Command.isUrgent(type) else {
+      throw EpicuraRejection(.malformedMessage, "'request_id' must be a string of at most \(requestIDLengthMax_bytes) bytes")
     }
-    return .command(type, appliance, data: data)
+    return nil
   }
 }
 
@@ -62,8 +79,8 @@ package struct EpicuraRejection: Error, Hashable, Sendable {
     case tooManySubscriptions = "TOO_MANY_SUBSCRIPTIONS"
     /// A neighbour is down; the same message may work in a moment.
     case temporarilyUnavailable = "TEMPORARILY_UNAVAILABLE"
-    /// The document's commands, on a server that does not carry them out.
-    case commandsUnavailable = "COMMANDS_UNAVAILABLE"
+    /// The token in `auth` does not take the place of the connection's own, which goes on counting.
+    case authenticationFailed = "AUTHENTICATION_FAILED"
   }
 
   package let code: Code

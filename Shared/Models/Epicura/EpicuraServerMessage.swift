@@ -7,6 +7,10 @@ package enum EpicuraServerMessage: Hashable, Sendable {
   case subscribed(ApplianceID, Timestamp, currentStatus: String, recovered: Bool? = nil)
   /// `{"type":"unsubscribed","appliance_id","timestamp"}`
   case unsubscribed(ApplianceID, Timestamp)
+  /// `{"type":"token:expiring","timestamp","data":{"expires_at"}}`: the connection ends then, unless the client sends `auth` with another token.
+  case tokenExpiring(Timestamp, expiresAt: Timestamp)
+  /// `{"type":"authenticated","timestamp","data":{"expires_at"}}`: the token in `auth` counts from now on.
+  case authenticated(Timestamp, expiresAt: Timestamp)
   /// `{"type":"pong"}`
   case pong
   /// `{"type":"error","appliance_id","timestamp","data":{"code","message"}}`; without `appliance_id` where none was named.
@@ -26,6 +30,12 @@ package enum EpicuraServerMessage: Hashable, Sendable {
       text.append(UInt8(ascii: "}"))
     case .unsubscribed(let appliance, let timestamp):
       Self.begin(&text, "{\"type\":\"unsubscribed\"", appliance, timestamp)
+    case .tokenExpiring(let timestamp, let expiresAt):
+      Self.begin(&text, "{\"type\":\"token:expiring\"", nil, timestamp)
+      Self.append(expiresAt, to: &text)
+    case .authenticated(let timestamp, let expiresAt):
+      Self.begin(&text, "{\"type\":\"authenticated\"", nil, timestamp)
+      Self.append(expiresAt, to: &text)
     case .pong:
       text.append("{\"type\":\"pong\"")
     case .error(let rejection, let timestamp):
@@ -38,6 +48,12 @@ package enum EpicuraServerMessage: Hashable, Sendable {
     }
     text.append(UInt8(ascii: "}"))
     return text
+  }
+
+  private static func append(_ expiresAt: Timestamp, to text: inout [UInt8]) {
+    text.append(",\"data\":{\"expires_at\":")
+    text.append(json: expiresAt.iso8601)
+    text.append(UInt8(ascii: "}"))
   }
 
   private static func begin(_ text: inout [UInt8], _ start: StaticString, _ appliance: ApplianceID?, _ timestamp: Timestamp) {

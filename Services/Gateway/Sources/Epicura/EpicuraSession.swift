@@ -1,4 +1,5 @@
 internal import Access
+internal import Commands
 internal import EventLog
 internal import Models
 internal import NIOCore
@@ -8,12 +9,18 @@ internal import WebSocketTransport
 final class EpicuraSession: WebSocketSession, HubSession {
   /// What every session of the process works with.
   struct Neighbours: Sendable {
-    let gate: AccessGate
+    let gate: any Gatekeeper
     let log: any EventLog
-    /// For questions to `gate`. Apart from those to the log, so that a database that hangs holds up nothing but its own.
-    let accessJobs: JobQueue
-    let logJobs: JobQueue
+    let jobs: Jobs
     let limits: EpicuraSessionStateMachine.Limits
+  }
+
+  /// For questions to neighbours: each kind apart, so that a database that hangs holds up nothing but its own, and nothing is before a stop.
+  struct Jobs: Sendable {
+    let access: JobQueue
+    let log: JobQueue
+    let commands: JobQueue
+    let stops: JobQueue
   }
 
   var hubSlot = -1
@@ -31,7 +38,7 @@ final class EpicuraSession: WebSocketSession, HubSession {
     machine = EpicuraSessionStateMachine(limits: neighbours.limits, now: .now())
     subscriber.session = self
     hub.add(self)
-    ask(\.accessJobs, orElse: .admission(.unavailable)) { .admission(await $0.gate.admit(token)) }
+    ask(\.access, orElse: .admission(.unavailable)) { .admission(await $0.gate.admit(token)) }
   }
 
   // MARK: Input
@@ -44,8 +51,9 @@ final class EpicuraSession: WebSocketSession, HubSession {
   }
 
   func topicBecameLive(_ appliance: ApplianceID, position: EventID) { handle(.live(appliance, position: position)) }
+  func commandSettled(_ id: String) { handle(.settled(commandID: id)) }
   func tick() { handle(.tick) }
-  func accessChanged() { handle(.accessChanged) }
+  func accessChanged(_ change: AccessChange) { handle(.accessChanged(change)) }
 
   func closed(_ code: WebSocketCloseCode) {
     subscriber.leaveAll()
@@ -54,6 +62,7 @@ final class EpicuraSession: WebSocketSession, HubSession {
 
   private func handle(_ input: EpicuraSessionStateMachine.Input) {
     guard connection.isOpen else { return }
+    if case .answered(_, let answer) = input { count(answer) }
     for action in machine.handle(input, now: .now()) { perform(action) }
   }
 
@@ -65,14 +74,14 @@ final class EpicuraSession: WebSocketSession, HubSession {
       if case .subscribed(_, _, _, let recovered?) = message { count(recovered) }
       subscriber.reply(message.encoded())
     case .sendEvent(let event): subscriber.reply(event.encoded())
-    case .askWhetherMayWatch(let principal, let appliance, let attempt):
-      ask(\.accessJobs, orElse: .watch(appliance, attempt: attempt, .unavailable)) {
-        .watch(appliance, attempt: attempt, await $0.gate.permission(of: principal, on: appliance))
+    case .askPermission(let principal, let appliance, let purpose):
+      ask(jobs(for: purpose), orElse: .grant(appliance, purpose, .unavailable)) {
+        .grant(appliance, purpose, await $0.gate.permission(of: principal, on: appliance))
       }
     case .join(let appliance):
       if let position = subscriber.join(appliance) { handle(.live(appliance, position: position)) }
     case .readLog(let appliance, let attempt, let since):
-      ask(\.logJobs, orElse: .log(appliance, attempt: attempt, nil)) {
+      ask(\.log, orElse: .log(appliance, attempt: attempt, nil)) {
         .log(appliance, attempt: attempt, try? await LogReading.read(appliance, since: since, in: $0.log))
       }
     case .deliver(let appliance, let recovery):
@@ -80,7 +89,17 @@ final class EpicuraSession: WebSocketSession, HubSession {
       if subscriber.isFlowing { handle(.drained) }
     case .leave(let appliance): subscriber.leave(appliance)
     case .recheck(let principal, let appliances):
-      ask(\.accessJobs, orElse: .rechecked(nil)) { .rechecked(await $0.gate.recheck(principal, appliances)) }
+      ask(\.access, orElse: .rechecked(nil)) { .rechecked(await $0.gate.recheck(principal, appliances)) }
+    case .renew(let token): ask(\.access, orElse: .renewal(.unavailable)) { .renewal(await $0.gate.admit(token)) }
+    case .listen(let appliance, let id): handle(.listening(commandID: id, isLive: subscriber.listen(appliance, commandID: id)))
+    case .unlisten(let appliance, let id): subscriber.unlisten(appliance, commandID: id)
+    case .request(let command, let permission, let userID): request(command, permission, userID)
+    case .readOutcome(let appliance, let id, let last):
+      ask(\.stops, orElse: .outcome(commandID: id, [])) {
+        .outcome(commandID: id, await Self.events(of: id, appliance, through: last, in: $0.log))
+      }
+    case .expire(let command):
+      ask(\.commands, orElse: .expired(nil)) { .expired(await CommandDesk(log: $0.log).expire(command)) }
     case .close(let code, let reason): connection.close(code, reason: reason)
     case .closeAsSlow: subscriber.closeAsSlow()
     }
@@ -91,13 +110,46 @@ final class EpicuraSession: WebSocketSession, HubSession {
     if !recovered { hub.counters.incompleteRecoveries += 1 }
   }
 
+  // MARK: Commands
+
+  private func jobs(for purpose: EpicuraSessionStateMachine.Purpose) -> KeyPath<Jobs, JobQueue> {
+    switch purpose {
+    case .subscription: \.access
+    case .command(_, let isUrgent): isUrgent ? \.stops : \.commands
+    }
+  }
+
+  private func request(_ command: PendingCommand, _ permission: Permission, _ userID: String) {
+    let request = CommandRequest(
+      applianceID: command.appliance, dialect: .epicura, type: command.type, data: command.data, userID: userID,
+      requestID: command.requestID)
+    let purpose = EpicuraSessionStateMachine.Purpose.command(id: command.id, isUrgent: command.isUrgent)
+    ask(jobs(for: purpose), orElse: .grant(command.appliance, purpose, .unavailable)) {
+      let desk = CommandDesk(log: $0.log, makeID: { command.id })
+      return .answered(commandID: command.id, await desk.request(request, permission: permission))
+    }
+  }
+
+  private func count(_ answer: CommandDesk.Answer) {
+    if case .accepted = answer { hub.counters.commandsAccepted += 1 } else { hub.counters.commandsRefused += 1 }
+  }
+
+  /// How far back the log is read for a command that was just sent: more than clocks may differ.
+  private static let lookBack_ms: UInt64 = 60_000
+
+  private static func events(of commandID: String, _ appliance: ApplianceID, through last: EventID, in log: any EventLog) async -> [Event] {
+    let start = EventID(milliseconds: last.milliseconds - min(last.milliseconds, lookBack_ms), sequence: 0)
+    let history = try? await log.history(of: appliance, after: start)
+    return (history?.events ?? []).filter { $0.id ?? .zero <= last && $0.commandID == commandID }
+  }
+
   /// Asks a neighbour off the loop and takes the answer in on the loop.
   private func ask(
-    _ jobs: KeyPath<Neighbours, JobQueue>, orElse refusal: EpicuraSessionStateMachine.Input,
+    _ jobs: KeyPath<Jobs, JobQueue>, orElse refusal: EpicuraSessionStateMachine.Input,
     _ question: @escaping @Sendable (Neighbours) async -> EpicuraSessionStateMachine.Input
   ) {
     let (here, eventLoop, neighbours) = (NIOLoopBound(self, eventLoop: hub.eventLoop), hub.eventLoop, neighbours)
-    let isTaken = neighbours[keyPath: jobs].submit {
+    let isTaken = neighbours.jobs[keyPath: jobs].submit {
       let answer = await question(neighbours)
       eventLoop.execute { here.value.handle(answer) }
     }

@@ -1,4 +1,5 @@
 internal import Access
+internal import Commands
 internal import Models
 internal import WebSocketTransport
 
@@ -9,14 +10,22 @@ struct EpicuraSessionStateMachine {
     var subscriptionsMax = 256
     /// Frames that may come before the token was checked.
     var earlyFramesMax = 32
+    /// Commands of one connection without an outcome; stops find more room.
+    var commandsMax = 16
     /// How long a neighbour may take to answer.
     var answerTimeout = Duration.seconds(10)
+  }
+
+  /// What a user's right on an appliance is asked for.
+  enum Purpose: Hashable {
+    case subscription(attempt: Int)
+    case command(id: String, isUrgent: Bool)
   }
 
   enum Input {
     case admission(AccessGate.Admission)
     case frame([UInt8])
-    case watch(ApplianceID, attempt: Int, AccessGate.Grant)
+    case grant(ApplianceID, Purpose, AccessGate.Grant)
     /// The appliance's events behind `position` come from now on; those up to it are in the log.
     case live(ApplianceID, position: EventID)
     /// Nil when the log could not be asked.
@@ -25,10 +34,21 @@ struct EpicuraSessionStateMachine {
     case delivered(ApplianceID, Delivery)
     /// The client has taken everything that it was given.
     case drained
-    /// Users, appliances or their sharing have changed.
-    case accessChanged
+    /// Users, appliances, their sharing or tokens have changed.
+    case accessChanged(AccessChange)
     /// Nil when the directory could not be asked.
     case rechecked(AccessGate.Recheck?)
+    /// What became of the token in `auth`.
+    case renewal(AccessGate.Admission)
+    /// Answers `listen`; where the appliance is not live yet, `live` follows.
+    case listening(commandID: String, isLive: Bool)
+    case answered(commandID: String, CommandDesk.Answer)
+    /// The events of a command that were missed.
+    case outcome(commandID: String, [Event])
+    /// The outcome of a command went out.
+    case settled(commandID: String)
+    /// Answers `expire`: what the client must be told, because the log cannot be told.
+    case expired(CommandFailure?)
     /// About once a second.
     case tick
   }
@@ -36,7 +56,7 @@ struct EpicuraSessionStateMachine {
   enum Action: Equatable {
     case send(EpicuraServerMessage)
     case sendEvent(Event)
-    case askWhetherMayWatch(Principal, ApplianceID, attempt: Int)
+    case askPermission(Principal, ApplianceID, Purpose)
     /// Listen to the appliance and hold what comes. Answered by `live`, at once where it is live already.
     case join(ApplianceID)
     /// - `since`: the last discrete event that the client knows, where it is owed the later ones.
@@ -45,47 +65,79 @@ struct EpicuraSessionStateMachine {
     case deliver(ApplianceID, Recovery)
     case leave(ApplianceID)
     case recheck(Principal, [ApplianceID])
+    case renew(token: String)
+    /// Send on the events of this command from now on, also where there is no subscription. Answered by `listening`.
+    case listen(ApplianceID, commandID: String)
+    case unlisten(ApplianceID, commandID: String)
+    case request(PendingCommand, Permission, userID: String)
+    /// Read the events of a command up to this one.
+    case readOutcome(ApplianceID, commandID: String, through: EventID)
+    case expire(Command)
     case close(WebSocketCloseCode, reason: String)
     case closeAsSlow
   }
 
   private enum Phase {
     case verifying(early: [[UInt8]])
-    case open(Principal)
+    case open
     case closed
   }
 
   private let limits: Limits
   private let begun: Timestamp
   private var phase = Phase.verifying(early: [])
+  private var token: TokenLife?
   private var subscriptions: EpicuraSubscriptions
+  private var commands: OpenCommands
+  private let makeCommandID: () -> String
   private var errors = ErrorBudget()
   private var isRechecking = false
   private var mustRecheck = false
 
-  init(limits: Limits = Limits(), now: Timestamp) {
+  /// - Parameter makeCommandID: names a command so that nobody guesses it.
+  init(limits: Limits = Limits(), now: Timestamp, makeCommandID: @escaping () -> String = CommandDesk.randomID) {
     self.limits = limits
+    self.makeCommandID = makeCommandID
     begun = now
+    commands = OpenCommands(countMax: limits.commandsMax, answerTimeout: limits.answerTimeout)
     subscriptions = EpicuraSubscriptions(countMax: limits.subscriptionsMax, answerTimeout: limits.answerTimeout)
   }
 
   mutating func handle(_ input: Input, now: Timestamp) -> [Action] {
-    switch (phase, input) {
-    case (.closed, _): return []
-    case (.verifying(let early), .admission(let admission)): return admit(admission, early: early, now: now)
-    case (.verifying(let early), .frame(let frame)): return keep(frame, behind: early)
-    case (.verifying, .tick): return now - begun > limits.answerTimeout ? close(.tryAgainLater, "The token cannot be checked now") : []
-    case (.open(let principal), .frame(let frame)): return take(frame, of: principal, now: now)
-    case (.open, .watch(let appliance, let attempt, let answer)): return take(answer, appliance, attempt, now: now)
-    case (.open, .live(let appliance, let position)): return subscriptions.becameLive(appliance, position: position, now: now)
-    case (.open, .log(let appliance, let attempt, let reading)): return take(reading, appliance, attempt, now: now)
-    case (.open, .delivered(let appliance, let delivery)): return subscriptions.delivered(appliance, delivery, now: now)
-    case (.open, .drained): return subscriptions.drained(now: now)
-    case (.open(let principal), .tick):
-      return subscriptions.late(now: now).flatMap { giveUp($0, now: now) } + (mustRecheck ? recheck(principal) : [])
-    case (.open(let principal), .accessChanged): return recheck(principal)
-    case (.open, .rechecked(let answer)): return take(answer, now: now)
-    case (.verifying, _), (.open, .admission): return []
+    switch phase {
+    case .closed: return []
+    case .verifying(let early):
+      switch input {
+      case .admission(let admission): return admit(admission, early: early, now: now)
+      case .frame(let frame): return keep(frame, behind: early)
+      case .tick: return now - begun > limits.answerTimeout ? close(.tryAgainLater, "The token cannot be checked now") : []
+      default: return []
+      }
+    case .open: return token.map { handle(input, of: $0.principal, now: now) } ?? []
+    }
+  }
+
+  private mutating func handle(_ input: Input, of principal: Principal, now: Timestamp) -> [Action] {
+    switch input {
+    case .admission: return []
+    case .frame(let frame): return take(frame, of: principal, now: now)
+    case .grant(let appliance, .subscription(let attempt), let grant): return take(grant, appliance, attempt, now: now)
+    case .grant(let appliance, .command(let id, _), let grant): return take(grant, appliance, commandID: id, of: principal, now: now)
+    case .live(let appliance, let position):
+      return subscriptions.becameLive(appliance, position: position, now: now)
+        + commands.becameLive(appliance, position: position, userID: principal.subject, now: now)
+    case .log(let appliance, let attempt, let reading): return take(reading, appliance, attempt, now: now)
+    case .delivered(let appliance, let delivery): return subscriptions.delivered(appliance, delivery, now: now)
+    case .drained: return subscriptions.drained(now: now)
+    case .accessChanged(let change): return isConcerned(principal, by: change) ? recheck(principal) : []
+    case .rechecked(let answer): return take(answer, of: principal, now: now)
+    case .renewal(let admission): return take(admission, now: now)
+    case .listening(let id, let isLive): return isLive ? commands.heard(id, userID: principal.subject, now: now) : []
+    case .answered(let id, let answer): return take(answer, commandID: id, now: now)
+    case .outcome(let id, let events): return commands.contains(id) ? events.map(Action.sendEvent) + settle(id, by: events) : []
+    case .settled(let id): return commands.end(id)
+    case .expired(let failure): return failure.map { commands.fail($0, now: now) } ?? []
+    case .tick: return tick(principal, now: now)
     }
   }
 
@@ -94,7 +146,8 @@ struct EpicuraSessionStateMachine {
   private mutating func admit(_ admission: AccessGate.Admission, early: [[UInt8]], now: Timestamp) -> [Action] {
     switch admission {
     case .admitted(let principal):
-      phase = .open(principal)
+      phase = .open
+      token = TokenLife(principal)
       return early.reduce([.send(.connected(userID: principal.subject))]) { $0 + handle(.frame($1), now: now) }
     case .refused(let error): return close(.policyViolation, error.text)
     case .unavailable: return close(.tryAgainLater, "The token cannot be checked now")
@@ -120,11 +173,14 @@ struct EpicuraSessionStateMachine {
       case .ping: return [.send(.pong)]
       case .subscribe(let appliance, let since):
         let attempt = try subscriptions.begin(appliance, since: since, now: now)
-        return attempt.map { [.askWhetherMayWatch(principal, appliance, attempt: $0)] } ?? []
+        return attempt.map { [.askPermission(principal, appliance, .subscription(attempt: $0))] } ?? []
       case .unsubscribe(let appliance): return subscriptions.end(appliance, now: now) + [.send(.unsubscribed(appliance, now))]
-      case .command(_, let appliance, data: _):
-        throw EpicuraRejection(
-          .commandsUnavailable, "This server does not carry out commands; nothing was sent to the appliance", appliance)
+      case .command(let type, let appliance, let data, let requestID):
+        let command = PendingCommand(id: makeCommandID(), appliance: appliance, type: type, data: data, requestID: requestID)
+        return begin(command, of: principal, now: now)
+      case .auth(let token):
+        try self.token?.beginRenewal()
+        return [.renew(token: token)]
       }
     } catch {
       return reject(error, now: now)
@@ -134,11 +190,44 @@ struct EpicuraSessionStateMachine {
   /// Tells the client, and closes it when it makes too many mistakes. What the server cannot do now is no mistake.
   private mutating func reject(_ rejection: EpicuraRejection, now: Timestamp) -> [Action] {
     switch rejection.code {
-    case .temporarilyUnavailable, .commandsUnavailable: return [.send(.error(rejection, now))]
-    case .malformedMessage, .unknownType, .applianceNotFound, .tooManySubscriptions:
-      guard errors.spend(at: now) else { return close(.policyViolation, "Too many errors") }
-      return [.send(.error(rejection, now))]
+    case .temporarilyUnavailable: return [.send(.error(rejection, now))]
+    case .malformedMessage, .unknownType, .applianceNotFound, .tooManySubscriptions, .authenticationFailed:
+      return countMistake(now: now) ?? [.send(.error(rejection, now))]
     }
+  }
+
+  /// Nil while there are not too many.
+  private mutating func countMistake(now: Timestamp) -> [Action]? {
+    errors.spend(at: now) ? nil : close(.policyViolation, "Too many errors")
+  }
+
+  // MARK: Time
+
+  private mutating func tick(_ principal: Principal, now: Timestamp) -> [Action] {
+    var actions: [Action] = []
+    switch token?.tick(now: now) {
+    case .expired: return close(.policyViolation, AccessError.invalidOrExpiredToken.text)
+    case .expiring: actions.append(.send(.tokenExpiring(now, expiresAt: principal.expiresAt)))
+    case nil: break
+    }
+    for appliance in subscriptions.late(now: now) { actions += giveUp(appliance, now: now) }
+    let overdue = commands.tick(now: now)
+    actions += overdue.actions
+    for command in overdue.unanswered { actions += commands.end(command.id) + reject(.notSent(command.appliance), now: now) }
+    return actions + (mustRecheck ? recheck(principal) : [])
+  }
+
+  // MARK: Token
+
+  private mutating func take(_ admission: AccessGate.Admission, now: Timestamp) -> [Action] {
+    do throws(EpicuraRejection) {
+      try token?.renew(admission)
+    } catch {
+      return reject(error, now: now)
+    }
+    guard let principal = token?.principal else { return [] }
+    // The other token may bring another role.
+    return [.send(.authenticated(now, expiresAt: principal.expiresAt))] + recheck(principal)
   }
 
   // MARK: Subscriptions
@@ -162,7 +251,61 @@ struct EpicuraSessionStateMachine {
     subscriptions.end(appliance, now: now) + reject(.unavailable(appliance), now: now)
   }
 
+  // MARK: Commands
+
+  private mutating func begin(_ command: PendingCommand, of principal: Principal, now: Timestamp) -> [Action] {
+    guard commands.begin(command, now: now) else {
+      let failure = CommandFailure(
+        commandID: command.id, type: command.type, code: .tooManyCommands,
+        message: "Too many commands of this connection wait for their outcome; send it again when some have it.")
+      return [.sendEvent(failure.event(of: command.appliance, at: now))]
+    }
+    return [.askPermission(principal, command.appliance, .command(id: command.id, isUrgent: command.isUrgent))]
+  }
+
+  private mutating func take(
+    _ grant: AccessGate.Grant, _ appliance: ApplianceID, commandID id: String, of principal: Principal, now: Timestamp
+  ) -> [Action] {
+    guard commands.contains(id) else { return [] }
+    switch grant {
+    case .granted(let permission): return commands.permitted(id, permission, userID: principal.subject, now: now)
+    case .refused: return commands.end(id) + reject(.notFound(appliance), now: now)
+    case .unavailable: return commands.end(id) + reject(.notSent(appliance), now: now)
+    }
+  }
+
+  private mutating func take(_ answer: CommandDesk.Answer, commandID id: String, now: Timestamp) -> [Action] {
+    // Its outcome may have been faster.
+    guard let appliance = commands.appliance(of: id) else { return [] }
+    switch answer {
+    case .accepted(let command):
+      commands.accepted(command, now: now)
+      return []
+    case .failed(let failure):
+      switch failure.code {
+      case .applianceOffline:
+        commands.refused(failure, now: now)
+        return []
+      case .notPermitted, .invalidCommand: return countMistake(now: now) ?? commands.fail(failure, now: now)
+      case .timeout, .rejected, .superseded, .tooManyCommands: return commands.fail(failure, now: now)
+      }
+    case .unavailable: return commands.end(id) + reject(.unknownWhetherSent(appliance), now: now)
+    }
+  }
+
+  private mutating func settle(_ id: String, by events: [Event]) -> [Action] {
+    events.contains { $0.type == .commandAcknowledged || $0.type == .commandFailed } ? commands.end(id) : []
+  }
+
   // MARK: Changes of access
+
+  private func isConcerned(_ principal: Principal, by change: AccessChange) -> Bool {
+    switch change {
+    case .everything: true
+    case .user(let id), .token(_, ofUser: let id): id == principal.subject
+    case .appliance(let appliance): subscriptions.contains(appliance)
+    }
+  }
 
   private mutating func recheck(_ principal: Principal) -> [Action] {
     mustRecheck = isRechecking
@@ -171,16 +314,19 @@ struct EpicuraSessionStateMachine {
     return [.recheck(principal, subscriptions.appliances)]
   }
 
-  private mutating func take(_ answer: AccessGate.Recheck?, now: Timestamp) -> [Action] {
+  private mutating func take(_ answer: AccessGate.Recheck?, of principal: Principal, now: Timestamp) -> [Action] {
     isRechecking = false
     guard let answer else {
+      // Asked again at the next tick: the directory is given that time.
       mustRecheck = true
       return []
     }
     if let refusal = answer.refusal { return close(.policyViolation, refusal.text) }
-    return answer.lost.filter { subscriptions.contains($0) }.flatMap {
-      subscriptions.end($0, now: now) + [.send(.error(.notFound($0), now))]
-    }
+    let again = mustRecheck ? recheck(principal) : []
+    return again
+      + answer.lost.filter { subscriptions.contains($0) }.flatMap {
+        subscriptions.end($0, now: now) + [.send(.error(.notFound($0), now))]
+      }
   }
 }
 
@@ -191,5 +337,15 @@ extension EpicuraRejection {
 
   fileprivate static func unavailable(_ appliance: ApplianceID) -> Self {
     Self(.temporarilyUnavailable, "The appliance cannot be looked up now; subscribe again in a moment", appliance)
+  }
+
+  fileprivate static func notSent(_ appliance: ApplianceID) -> Self {
+    Self(.temporarilyUnavailable, "The command was not sent, because a database did not answer; send it again in a moment", appliance)
+  }
+
+  fileprivate static func unknownWhetherSent(_ appliance: ApplianceID) -> Self {
+    Self(
+      .temporarilyUnavailable, "The event log did not answer in time, so whether the command is sent is unknown; look at the appliance",
+      appliance)
   }
 }

@@ -1,3 +1,4 @@
+internal import EventLog
 internal import Models
 
 /// The subscriptions of one app's connection. Pure.

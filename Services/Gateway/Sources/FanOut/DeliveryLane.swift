@@ -20,19 +20,22 @@ struct DeliveryLane {
     let id: EventID?
     /// Set for telemetry only.
     let telemetryKey: TelemetryKey?
+    /// The command whose life the event is of.
+    let commandID: String?
 
     /// An event of the bus.
-    init(bytes: ByteBuffer, appliance: ApplianceID, type: EventType?, id: EventID?) {
+    init(bytes: ByteBuffer, appliance: ApplianceID, type: EventType?, id: EventID?, commandID: String? = nil) {
       self.bytes = bytes
       self.type = type
       self.id = id
+      self.commandID = commandID
       telemetryKey = type.flatMap { $0.isTelemetry ? TelemetryKey(appliance: appliance, type: $0) : nil }
     }
 
     /// An answer to the client itself.
     init(reply bytes: ByteBuffer) {
       self.bytes = bytes
-      (type, id, telemetryKey) = (nil, nil, nil)
+      (type, id, telemetryKey, commandID) = (nil, nil, nil, nil)
     }
   }
 

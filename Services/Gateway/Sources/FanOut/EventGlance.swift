@@ -21,6 +21,21 @@ enum EventGlance {
     return EventID(String(decoding: message[(quote + 1)..<end], as: UTF8.self))
   }
 
+  /// The id of the command whose life the event is of, or nil for any other event. Only those are parsed.
+  static func commandID(of message: UnsafeRawBufferPointer) -> String? {
+    guard message.starts(with: UnsafeRawBufferPointer(commandPrefix)), let event = try? Event(parsing: Array(message)) else { return nil }
+    return event.commandID
+  }
+
+  /// The id of the command whose outcome the event is.
+  static func settledCommandID(of message: UnsafeRawBufferPointer) -> String? {
+    guard message.starts(with: UnsafeRawBufferPointer(commandPrefix)), let type = type(of: message),
+      type == .commandAcknowledged || type == .commandFailed
+    else { return nil }
+    return commandID(of: message)
+  }
+
+  private static let commandPrefix: StaticString = "{\"type\":\"command:"
   private static let typePrefix: StaticString = "{\"type\":\""
   private static let idPrefix: StaticString = ",\"id\":\""
   /// Two numbers of 64 bits, a dash and a quote.
@@ -29,4 +44,12 @@ enum EventGlance {
 
 extension UnsafeRawBufferPointer {
   fileprivate init(_ text: StaticString) { self.init(start: text.utf8Start, count: text.utf8CodeUnitCount) }
+}
+
+extension Event {
+  /// The command whose life the event is of.
+  var commandID: String? {
+    guard type.rawValue.hasPrefix("command:") else { return nil }
+    return (try? JSONObject(parsing: data))?.string("command_id")
+  }
 }

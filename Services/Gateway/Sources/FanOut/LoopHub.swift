@@ -18,6 +18,9 @@ struct HubCounters: Sendable {
   var incompleteRecoveries = 0
   /// Events that those were sent from the log.
   var recovered = 0
+  /// Commands that were accepted, and that were not.
+  var commandsAccepted = 0
+  var commandsRefused = 0
 
   static func += (left: inout Self, right: Self) {
     left.sessions += right.sessions
@@ -30,6 +33,8 @@ struct HubCounters: Sendable {
     left.recoveries += right.recoveries
     left.incompleteRecoveries += right.incompleteRecoveries
     left.recovered += right.recovered
+    left.commandsAccepted += right.commandsAccepted
+    left.commandsRefused += right.commandsRefused
   }
 }
 
@@ -39,10 +44,12 @@ protocol HubSession: AnyObject {
   var hubSlot: Int { get set }
   /// Live events of the appliance come from now on; those up to `position` are in the log.
   func topicBecameLive(_ appliance: ApplianceID, position: EventID)
+  /// The outcome of a command of this session went out to the client.
+  func commandSettled(_ id: String)
   /// Once a second: deadlines.
   func tick()
-  /// Users, appliances or their sharing have changed.
-  func accessChanged()
+  /// Users, appliances, their sharing or tokens have changed.
+  func accessChanged(_ change: AccessChange)
 }
 
 /// The fan-out of one event loop: its topics and its sessions. Confined to that loop.
@@ -88,8 +95,8 @@ final class LoopHub {
     counters.sessions -= 1
   }
 
-  func accessChanged() {
-    for session in sessions { session.accessChanged() }
+  func accessChanged(_ change: AccessChange) {
+    for session in sessions { session.accessChanged(change) }
   }
 
   private func scheduleTick() {

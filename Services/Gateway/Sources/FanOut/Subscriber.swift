@@ -58,15 +58,31 @@ final class Subscriber {
   /// Begins to listen to an appliance, or holds what comes from it anew. What comes waits until `deliver`. Answers the place in the log behind
   /// which it begins; nil when the topic is not live yet.
   func join(_ appliance: ApplianceID) -> EventID? {
-    if let known = memberships[appliance] {
-      known.hold()
-      return known.topic.isLive ? known.position : nil
-    }
-    let member = Membership(hub.topic(of: appliance), self, bytesMax: hub.queueBytesMax)
+    let member = member(of: appliance)
+    if member.gate == nil { hub.counters.subscriptions += 1 }
+    member.hold(bytesMax: hub.queueBytesMax)
+    return member.topic.isLive ? member.position : nil
+  }
+
+  private func member(of appliance: ApplianceID) -> Membership {
+    if let known = memberships[appliance] { return known }
+    let member = Membership(hub.topic(of: appliance), self)
     memberships[appliance] = member
     member.topic.add(member)
-    hub.counters.subscriptions += 1
-    return member.topic.isLive ? member.position : nil
+    return member
+  }
+
+  /// Begins to hear what becomes of a command, with or without a subscription. True when the topic is live.
+  func listen(_ appliance: ApplianceID, commandID: String) -> Bool {
+    let member = member(of: appliance)
+    member.commands.insert(commandID)
+    return member.topic.isLive
+  }
+
+  func unlisten(_ appliance: ApplianceID, commandID: String) {
+    guard let member = memberships[appliance] else { return }
+    member.commands.remove(commandID)
+    removeIfIdle(member)
   }
 
   /// Tells the client what it missed, in pieces for as long as it takes them, and then what was held and is new to it.
@@ -75,11 +91,12 @@ final class Subscriber {
   func deliver(_ recovery: Recovery, of appliance: ApplianceID) -> Delivery {
     var known = recovery.known
     guard let member = memberships[appliance] else { return .whole }
-    var missed = recovery.missed[...]
-    defer { hub.counters.recovered += recovery.missed.count - missed.count }
+    var missed = recovery.missed.filter { $0.id.map { !member.told.contains($0) } ?? true }[...]
+    let count = missed.count
+    defer { hub.counters.recovered += count - missed.count }
     while !missed.isEmpty {
       guard isFlowing else {
-        member.gate.letGo()
+        member.gate?.letGo()
         return .part(known)
       }
       var piece = ByteBuffer()
@@ -90,7 +107,8 @@ final class Subscriber {
       }
       connection.send(frames: piece)
     }
-    guard let held = member.gate.release(known, position: max(member.position, member.topic.position)) else { return .part(known) }
+    let position = max(member.position, member.topic.position)
+    guard let held = member.gate?.release(known, position: position) else { return .part(known) }
     hub.counters.conflated += held.conflatedCount
     for frame in held.frames { pass(frame) }
     return .whole
@@ -105,14 +123,24 @@ final class Subscriber {
   }
 
   func leave(_ appliance: ApplianceID) {
-    guard let member = memberships.removeValue(forKey: appliance) else { return }
-    member.topic.remove(member)
+    guard let member = memberships[appliance], member.gate != nil else { return }
     hub.counters.subscriptions -= 1
+    member.endSubscription()
+    removeIfIdle(member)
+  }
+
+  private func removeIfIdle(_ member: Membership) {
+    guard member.gate == nil, member.commands.isEmpty else { return }
+    memberships[member.topic.appliance] = nil
+    member.topic.remove(member)
     hub.left(member.topic)
   }
 
   func leaveAll() {
-    for appliance in Array(memberships.keys) { leave(appliance) }
+    for (appliance, member) in memberships {
+      member.commands = []
+      if member.gate == nil { removeIfIdle(member) } else { leave(appliance) }
+    }
     _ = lane.takeAll()
   }
 }

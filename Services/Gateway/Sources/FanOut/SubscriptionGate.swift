@@ -13,14 +13,10 @@ struct SubscriptionGate {
     case open
   }
 
-  private let bytesMax: Int
   private var phase: Phase
 
   /// Begins to hold, at most `bytesMax`.
-  init(bytesMax: Int) {
-    self.bytesMax = bytesMax
-    phase = .holding(DeliveryLane(bytesMax: bytesMax))
-  }
+  init(bytesMax: Int) { phase = .holding(DeliveryLane(bytesMax: bytesMax)) }
 
   /// Whether every frame passes, so that none needs to be looked at.
   var isOpen: Bool { if case .open = phase { true } else { false } }
@@ -41,14 +37,18 @@ struct SubscriptionGate {
     }
   }
 
-  /// Holds what comes from now on.
-  mutating func hold() { phase = .holding(DeliveryLane(bytesMax: bytesMax)) }
+  /// What is held, which is forgotten.
+  mutating func takeHeld() -> [DeliveryLane.Frame] {
+    guard case .holding(var lane) = phase else { return [] }
+    phase = .lettingGo
+    return lane.takeAll()
+  }
 
-  /// Forgets what is held: `hold` and another reading of the log are to follow.
+  /// Forgets what is held: another gate and another reading of the log are to follow.
   mutating func letGo() { phase = .lettingGo }
 
-  /// Ends the hold and answers what came meanwhile and is new to the client, and how much telemetry gave way to newer. Nil when not everything could be held: `hold` and another reading
-  /// of the log are to follow.
+  /// Ends the hold and answers what came meanwhile and is new to the client, and how much telemetry gave way to newer. Nil when not everything could be held: another gate and
+  /// another reading of the log are to follow.
   /// - Parameter position: the last event that came here or was in the log before.
   mutating func release(_ known: KnownEvents, position: EventID) -> (frames: [DeliveryLane.Frame], conflatedCount: Int)? {
     switch phase {

@@ -17,6 +17,8 @@ final class Topic {
   private var frames = ByteBuffer()
   private var frameEnds: [Int] = []
   private var pendingPosition = EventID.zero
+  /// Commands whose outcome is among this tick's frames.
+  private var settled: [String] = []
 
   init(_ appliance: ApplianceID, ticket: Int) {
     self.appliance = appliance
@@ -47,6 +49,7 @@ final class Topic {
     FrameEncoder.append(text: message, to: &frames)
     frameEnds.append(frames.writerIndex)
     if let id { pendingPosition = max(pendingPosition, id) }
+    if let command = EventGlance.settledCommandID(of: message) { settled.append(command) }
   }
 
   /// Gives this tick's frames to every member: as one buffer to those that keep up, one by one to the lanes of the others. Answers how many
@@ -57,7 +60,7 @@ final class Topic {
     var count = 0
     var separate: [DeliveryLane.Frame]?
     for member in members {
-      if member.gate.isOpen, member.subscriber.isFlowing {
+      if member.isOpen, member.subscriber.isFlowing {
         member.subscriber.connection.send(frames: frames)
         count += 1
       } else {
@@ -66,9 +69,17 @@ final class Topic {
         for frame in frames { member.take(frame) }
       }
     }
+    tellSettled()
     frameEnds.removeAll(keepingCapacity: true)
     if frames.capacity > Self.keptBytesMax { frames = ByteBuffer() } else { frames.clear() }
     return (count, sent.frames, sent.bytes)
+  }
+
+  private func tellSettled() {
+    for command in settled {
+      for member in members where member.commands.contains(command) { member.subscriber.session?.commandSettled(command) }
+    }
+    settled.removeAll()
   }
 
   /// A burst must not leave its buffer behind at each appliance.
@@ -84,35 +95,55 @@ final class Topic {
         let header = frame.count < 2 ? 0 : frame[1] == 127 ? 10 : frame[1] == 126 ? 4 : 2
         let message = UnsafeRawBufferPointer(rebasing: frame.dropFirst(header))
         return DeliveryLane.Frame(
-          bytes: ByteBuffer(bytes: bytes), appliance: appliance, type: EventGlance.type(of: message), id: EventGlance.id(of: message))
+          bytes: ByteBuffer(bytes: bytes), appliance: appliance, type: EventGlance.type(of: message), id: EventGlance.id(of: message),
+          commandID: EventGlance.commandID(of: message))
       }
     }
   }
 }
 
-/// One subscriber's place in one topic.
+/// One subscriber's place in one topic: as a subscription, or only to hear what becomes of its own commands.
 final class Membership {
   let topic: Topic
   let subscriber: Subscriber
   var slot = -1
-  var gate: SubscriptionGate
+  /// Nil where there is no subscription.
+  var gate: SubscriptionGate?
+  /// The subscriber's commands that have no outcome yet.
+  var commands: Set<String> = []
+  /// Events of those that went out without a subscription.
+  private(set) var told: Set<EventID> = []
   /// Live events that come to the gate since its hold began are all behind this one, and those up to it were in the log by then.
   var position: EventID
 
-  init(_ topic: Topic, _ subscriber: Subscriber, bytesMax: Int) {
+  init(_ topic: Topic, _ subscriber: Subscriber) {
     self.topic = topic
     self.subscriber = subscriber
+    position = topic.position
+  }
+
+  /// Whether every frame passes.
+  var isOpen: Bool { gate?.isOpen ?? false }
+
+  /// Begins a subscription, or holds what comes to it anew.
+  func hold(bytesMax: Int) {
     gate = SubscriptionGate(bytesMax: bytesMax)
     position = topic.position
   }
 
-  /// Holds anew.
-  func hold() {
-    gate.hold()
-    position = topic.position
+  /// Ends the subscription. What becomes of commands is still heard.
+  func endSubscription() {
+    let held = gate?.takeHeld() ?? []
+    gate = nil
+    for frame in held { take(frame) }
   }
 
   func take(_ frame: DeliveryLane.Frame) {
-    if gate.passes(frame) { subscriber.pass(frame) }
+    if gate != nil {
+      if gate?.passes(frame) == true { subscriber.pass(frame) }
+    } else if let command = frame.commandID, commands.contains(command) {
+      if let id = frame.id { told.insert(id) }
+      subscriber.pass(frame)
+    }
   }
 }

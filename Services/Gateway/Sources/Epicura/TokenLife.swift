@@ -1,0 +1,49 @@
+internal import Access
+internal import Models
+
+/// The life of the token behind a connection (SPEC, section 2): told a minute before its end, renewed in-band, and the connection's end with it. Pure.
+struct TokenLife {
+  enum Notice: Equatable {
+    case expiring
+    case expired
+  }
+
+  /// How long before its end a client is told.
+  static let notice = Duration.seconds(60)
+
+  private(set) var principal: Principal
+  private var isTold = false
+  /// Whether another token is being checked.
+  private(set) var isRenewing = false
+
+  init(_ principal: Principal) { self.principal = principal }
+
+  /// What is to be said now.
+  mutating func tick(now: Timestamp) -> Notice? {
+    guard now < principal.expiresAt else { return .expired }
+    guard !isTold, principal.expiresAt - now <= Self.notice else { return nil }
+    isTold = true
+    return .expiring
+  }
+
+  /// Another token is to be checked. One at a time.
+  mutating func beginRenewal() throws(EpicuraRejection) {
+    guard !isRenewing else { throw EpicuraRejection(.authenticationFailed, "An earlier token is still being checked") }
+    isRenewing = true
+  }
+
+  /// The other token was checked: it takes the place of the one before if it is the same user's.
+  mutating func renew(_ admission: AccessGate.Admission) throws(EpicuraRejection) {
+    isRenewing = false
+    switch admission {
+    case .admitted(let other):
+      guard other.subject == principal.subject else {
+        throw EpicuraRejection(.authenticationFailed, "The token is another user's; open another connection with it")
+      }
+      self = TokenLife(other)
+    case .refused(let error): throw EpicuraRejection(.authenticationFailed, error.text)
+    case .unavailable:
+      throw EpicuraRejection(.temporarilyUnavailable, "The token cannot be checked now; send it again in a moment")
+    }
+  }
+}
