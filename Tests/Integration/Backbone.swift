@@ -11,10 +11,10 @@ struct Backbone: Sendable {
 
   /// Runs `body` with a backbone of its own.
   static func run(
-    appliances: [String], gateways: Int = 2, _ body: @Sendable (Backbone) async throws -> Void
+    appliances: [String], gateways: Int = 2, environment: [String: String] = [:], _ body: @Sendable (Backbone) async throws -> Void
   ) async throws {
     var configuration = LocalStackConfiguration.whole(gateways: gateways)
-    configuration.environment = ["MARTLET_LOG_LEVEL": "info"]
+    configuration.environment = environment.merging(["MARTLET_LOG_LEVEL": "info"]) { own, _ in own }
     try await LocalStack.run(configuration) { stack in
       let accounts = "\(stack.folder.path)/accounts.yaml"
       try Self.accounts(appliances).write(toFile: accounts, atomically: true, encoding: .utf8)
