@@ -197,6 +197,17 @@ import WebSocketTransport
     #expect(machine.handle(.accessChanged(change), now: Samples.time) == (isConcerned ? [.recheck(ann, [Self.appliance])] : []))
   }
 
+  @Test func `A change while the token is checked is checked as soon as the client is in`() {
+    var machine = machine()
+    #expect(machine.handle(.accessChanged(.user("ann")), now: Samples.time) == [])
+    #expect(
+      machine.handle(.admission(.admitted(ann)), now: Samples.time) == [.send(.connected(userID: "ann")), .recheck(ann, [])])
+    #expect(
+      machine.handle(.rechecked(.init(refusal: .tokenRevoked)), now: Samples.time) == [
+        .close(.policyViolation, reason: "Token has been revoked")
+      ])
+  }
+
   @Test func `A change that cannot be checked now is checked later`() {
     var machine = established()
     _ = machine.handle(.accessChanged(.everything), now: Samples.time)

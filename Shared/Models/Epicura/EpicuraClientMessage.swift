@@ -21,7 +21,7 @@ package enum EpicuraClientMessage: Hashable, Sendable {
       throw EpicuraRejection(.malformedMessage, "The message is not valid: \(error)")
     }
     guard let type = object.string("type") else {
-      throw EpicuraRejection(.malformedMessage, "The message has no 'type'")
+      throw EpicuraRejection(.malformedMessage, "'type' is missing or no string")
     }
     switch type {
     case "ping": self = .ping
@@ -31,7 +31,11 @@ package enum EpicuraClientMessage: Hashable, Sendable {
     case "auth":
       guard let token = object.string("token") else { throw EpicuraRejection(.malformedMessage, "'token' is missing or no string") }
       self = .auth(token: token)
-    default: throw EpicuraRejection(.unknownType, "Unknown message type '\(type.prefix(EventType.lengthMax))'")
+    default:
+      throw EpicuraRejection(
+        .unknownType,
+        "Unknown message type '\(type.prefix(EventType.lengthMax))'; known are subscribe, unsubscribe, ping, auth and cooking:start, pause, resume, stop"
+      )
     }
   }
 

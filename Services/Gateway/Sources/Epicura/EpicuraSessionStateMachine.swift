@@ -111,6 +111,10 @@ struct EpicuraSessionStateMachine {
       case .admission(let admission): return admit(admission, early: early, now: now)
       case .frame(let frame): return keep(frame, behind: early)
       case .tick: return now - begun > limits.answerTimeout ? close(.tryAgainLater, "The token cannot be checked now") : []
+      case .accessChanged:
+        // The answer that is on its way may be of before the change.
+        mustRecheck = true
+        return []
       default: return []
       }
     case .open: return token.map { handle(input, of: $0.principal, now: now) } ?? []
@@ -148,7 +152,8 @@ struct EpicuraSessionStateMachine {
     case .admitted(let principal):
       phase = .open
       token = TokenLife(principal)
-      return early.reduce([.send(.connected(userID: principal.subject))]) { $0 + handle(.frame($1), now: now) }
+      let connected: [Action] = [.send(.connected(userID: principal.subject))] + (mustRecheck ? recheck(principal) : [])
+      return early.reduce(connected) { $0 + handle(.frame($1), now: now) }
     case .refused(let error): return close(.policyViolation, error.text)
     case .unavailable: return close(.tryAgainLater, "The token cannot be checked now")
     }
