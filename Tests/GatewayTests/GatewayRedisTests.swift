@@ -1,3 +1,4 @@
+import Commands
 import EventLog
 import LocalStack
 import Logging
@@ -92,6 +93,23 @@ import WebSocketTestClient
       try await gateway.resumed(since: Event(parsing: seen[0]).id, recovered: false) { client in
         let live = try await gateway.append(Samples.event("cooking:error", 601))
         #expect(try await client.read().payload == live[0])
+      }
+    }
+  }
+
+  @Test func `A command goes into the log and its outcome comes out, with the gateway's own rights on Redis`() async throws {
+    try await withGateway { gateway, _ in
+      try await gateway.append(Samples.status("online", 0))
+      try await RawClient.open(port: gateway.port, "/ws?token=\(gateway.token())") { client in
+        _ = try await client.read()
+        for type in ["cooking:start", "cooking:stop"] {
+          try await client.send(.text(#"{"type":"\#(type)","appliance_id":"EPIC-001","data":{"recipe_id":"r"}}"#))
+          #expect(try await client.read().text.contains("command:requested"))
+          let command = try #require(try await gateway.log.openCommands(of: Samples.appliance).first)
+          let done = CommandOutcome.acknowledged(command.id, command.type, by: Samples.appliance, message: nil, at: .now())
+          _ = try await gateway.log.append([LogEntry(.event(done), order: .now(), step: .close(id: command.id))])
+          #expect(try await client.read().text.contains("command:acknowledged"))
+        }
       }
     }
   }

@@ -1,3 +1,4 @@
+import Foundation
 import Models
 import ServiceRuntime
 import Testing
@@ -23,6 +24,20 @@ import WebSocketTransport
   func `It refuses any other`(host: String) {
     let error = #expect(throws: ConfigurationError.self) { try configuration(["MARTLET_AUTH": "off", "MARTLET_HOST": host]) }
     #expect(error?.description.contains("MARTLET_HOST") == true)
+  }
+
+  @Test func `The unit of deploy/edge sets what the gateway knows, and starts on a private address`() throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let unit = try String(contentsOf: root.appending(path: "deploy/edge/martlet-gateway.service"), encoding: .utf8)
+    let settings = unit.split(separator: "\n").filter { $0.hasPrefix("Environment=") }.map {
+      $0.dropFirst(12).split(separator: "=", maxSplits: 1)
+    }
+    var environment = Dictionary(uniqueKeysWithValues: settings.map { (String($0[0]), String($0[1])) })
+    let known = Set((GatewayConfiguration.variables.map(\.name)) + ["MARTLET_REDIS_PASSWORD_FILE", "MARTLET_DRAIN_SECONDS"])
+    #expect(Set(environment.keys).isSubset(of: known))
+    environment["MARTLET_REDIS_PASSWORD_FILE"] = nil
+    environment["MARTLET_HOST"] = "192.168.1.20"
+    #expect(try configuration(environment).accounts == nil)
   }
 
   @Test func `Tokens are wanted unless it is said otherwise`() {

@@ -69,7 +69,8 @@ import WebSocketTestClient
     case .revoked: gateway.directory.state.withLock { $0.areAllRevoked = true }
     case .deleted: gateway.directory.state.withLock { $0.users = [] }
     case .wrongIssuer:
-      let issuer = await TokenIssuer(secret: try #require(TokenSecret("another secret of thirty-two bytes, or more")))
+      let rules = TokenRules(issuer: "https://another.example.org")
+      let issuer = await TokenIssuer(secret: try #require(TokenSecret(TestGateway.secret)), rules: rules)
       return try await issuer.issue(userID: "ann", now: .now(), lifetime: .seconds(900))
     case .wrongAlgorithm: return try await unsigned(gateway.token("ann"))
     }

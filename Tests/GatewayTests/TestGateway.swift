@@ -51,6 +51,9 @@ struct TestGateway {
   let gateway: Gateway
   private let issuer: TokenIssuer
 
+  static let secret = "a secret of thirty-two bytes, at least"
+  private static let rules = TokenRules(issuer: "https://accounts.example.org")
+
   func token(_ userID: String = "ann", lifetime: Duration = .seconds(900)) async throws -> String {
     try await issuer.issue(userID: userID, now: .now(), lifetime: lifetime)
   }
@@ -124,7 +127,7 @@ struct TestGateway {
     liveFeed: @escaping @Sendable (any EventLoop, any LiveReceiver) -> any LiveFeed, _ body: (TestGateway) async throws -> Result
   ) async throws -> Result {
     let directory = TestDirectory()
-    guard let secret = TokenSecret("a secret of thirty-two bytes, at least") else { throw RawClient.Unexpected(what: "no secret") }
+    guard let secret = TokenSecret(secret) else { throw RawClient.Unexpected(what: "no secret") }
     let group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let (ports, sink) = AsyncStream.makeStream(of: Int.self)
@@ -132,7 +135,7 @@ struct TestGateway {
       host: "127.0.0.1", port: 0, closeTimeout: .milliseconds(200), drainPeriod: .zero, sweepInterval: .milliseconds(20))
     let cache = CachedAccess(directory)
     let gate: any Gatekeeper =
-      isLocal ? LocalGatekeeper() : AccessGate(verifier: await TokenVerifier(secret: secret), directory: cache)
+      isLocal ? LocalGatekeeper() : AccessGate(verifier: await TokenVerifier(secret: secret, rules: rules), directory: cache)
     let gateway = try await Gateway(
       Gateway.Settings(server: server, queueBytesMax: queueBytesMax, refusesForeignPages: isLocal, replica: "test"),
       ports: Gateway.Ports(gate: gate, cache: isLocal ? nil : cache, log: log, liveFeed: liveFeed),
@@ -144,7 +147,7 @@ struct TestGateway {
         try await services.run()
       }
       guard let port = await ports.first(where: { _ in true }) else { throw RawClient.Unexpected(what: "no port") }
-      let issuer = await TokenIssuer(secret: secret)
+      let issuer = await TokenIssuer(secret: secret, rules: rules)
       let result = try await body(TestGateway(port: port, log: writer, directory: directory, gateway: gateway, issuer: issuer))
       await services.triggerGracefulShutdown()
       try await tasks.waitForAll()
