@@ -29,12 +29,13 @@ package struct HistoryWindow: Hashable, Sendable {
   ///   - from: nil for the beginning.
   ///   - to: nil for no end. Not after `from`: the window is empty.
   package init(from: Timestamp? = nil, to: Timestamp? = nil) {
-    self.from = Self.clamped(from?.microseconds ?? .min)
-    self.to = Self.clamped(to?.microseconds ?? .max)
+    self.from = Self.clamped(from ?? Timestamp(microseconds: .min))
+    self.to = Self.clamped(to ?? Timestamp(microseconds: .max))
   }
 
-  private static func clamped(_ microseconds: Int64) -> Timestamp {
-    Timestamp(microseconds: min(max(microseconds, possible.lowerBound), possible.upperBound))
+  /// The nearest time that there can be: a position comes back from a client, who may have made up its time.
+  static func clamped(_ timestamp: Timestamp) -> Timestamp {
+    Timestamp(microseconds: min(max(timestamp.microseconds, possible.lowerBound), possible.upperBound))
   }
 }
 

@@ -30,7 +30,7 @@ package struct CommandPosition: Hashable, Sendable {
   package let commandID: String
 
   package init(issuedAt: Timestamp, commandID: String) {
-    self.issuedAt = issuedAt
+    self.issuedAt = HistoryWindow.clamped(issuedAt)
     self.commandID = commandID
   }
 }

@@ -24,16 +24,17 @@ extension HistoryStore {
     order: HistoryOrder = .oldestFirst, after: EventID? = nil, limit: Int = 100
   ) async throws -> EventPage {
     var (from, to) = (window.from, window.to)
-    // The cursor's own time too: it spares the days before it.
+    let reached = after.map { HistoryWindow.clamped($0.receivedAt) }
+    // The days before are not even looked into.
     switch order {
-    case .oldestFirst: from = max(from, after?.receivedAt ?? from)
-    case .newestFirst: to = min(to, after.map { $0.receivedAt + .microseconds(1) } ?? to)
+    case .oldestFirst: from = max(from, reached ?? from)
+    case .newestFirst: to = min(to, reached.map { $0 + .microseconds(1) } ?? to)
     }
     var parameters: [PostgresValue] = [appliance.column, .timestamptz(from), .timestamptz(to), EventPage.rowCount(limit)]
     var conditions = "appliance_id = $1 AND received_at >= $2 AND received_at < $3"
-    if let after {
+    if let after, let reached {
       conditions += " AND (received_at, log_seq) \(order.beyond) ($5, $6)"
-      parameters += [.timestamptz(after.receivedAt), after.sequence.column]
+      parameters += [.timestamptz(reached), after.sequence.column]
     }
     if let types {
       conditions += " AND type = ANY($\(parameters.count + 1))"

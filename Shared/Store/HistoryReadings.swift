@@ -15,7 +15,7 @@ package struct ReadingPosition: Hashable, Sendable {
 
   /// - Parameter skip: 0 to 1,000,000; other numbers are brought there.
   package init(timestamp: Timestamp, skip: Int) {
-    self.timestamp = timestamp
+    self.timestamp = HistoryWindow.clamped(timestamp)
     self.skip = min(max(skip, 0), 1_000_000)
   }
 }

@@ -56,7 +56,7 @@ package struct SessionPosition: Hashable, Sendable {
   package let sessionID: String
 
   package init(startedAt: Timestamp, sessionID: String) {
-    self.startedAt = startedAt
+    self.startedAt = HistoryWindow.clamped(startedAt)
     self.sessionID = sessionID
   }
 }

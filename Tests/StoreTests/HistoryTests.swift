@@ -200,4 +200,27 @@ import Testing
       #expect(try await history.command("c3", of: ApplianceID("OTHER")) == nil)
     }
   }
+
+  @Test func `A position that somebody made up is no harm`() async throws {
+    try await withHistory(Self.thirtyEvents + Self.sixtyReadings) { history async throws in
+      for milliseconds: UInt64 in [0, UInt64.max, UInt64.max / 1000, UInt64(Int64.max)] {
+        for order in HistoryOrder.allCases {
+          let id = EventID(milliseconds: milliseconds, sequence: .max)
+          let isBeforeAll = (milliseconds == 0) == (order == .oldestFirst)
+          #expect(try await history.events(of: cooker, order: order, after: id).items.count == (isBeforeAll ? 30 : 0))
+        }
+      }
+      for time in [Int64.min, -1, 0, .max] {
+        let timestamp = Timestamp(microseconds: time)
+        for order in HistoryOrder.allCases {
+          let position = ReadingPosition(timestamp: timestamp, skip: .max)
+          #expect(try await history.readings(of: cooker, metric: "temperature", order: order, after: position).items.isEmpty)
+        }
+        #expect(try await history.sessions(of: cooker, after: SessionPosition(startedAt: timestamp, sessionID: "s\0")).items.isEmpty)
+        #expect(try await history.commands(of: cooker, after: CommandPosition(issuedAt: timestamp, commandID: "c")).items.isEmpty)
+        let window = HistoryWindow(from: timestamp)
+        #expect(try await history.buckets(of: cooker, metric: "temperature", in: window, seconds: .max, limit: .max).count <= 1)
+      }
+    }
+  }
 }
