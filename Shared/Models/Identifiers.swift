@@ -47,6 +47,9 @@ package struct EventType: Hashable, Sendable, CustomStringConvertible {
 
   private init(known: String) { rawValue = known }
 
+  /// Whether only Martlet itself tells events of this type: what became of commands and alarms is not a device's to say.
+  package var isReserved: Bool { rawValue.hasPrefix("command:") || rawValue.hasPrefix("alarm:") }
+
   package init(_ text: String) throws(ModelError) {
     guard (1...Self.lengthMax).contains(text.utf8.count), text.utf8.allSatisfy({ isNameByte($0) || $0 == UInt8(ascii: ":") }) else {
       throw .invalidEventType(text)

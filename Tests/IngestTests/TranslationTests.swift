@@ -43,6 +43,25 @@ struct TranslationTests {
     #expect(try event("epicura/a/session/progress", "  \(data)\n").data == Array(data.utf8))
   }
 
+  @Test(arguments: [
+    (#"{"error_code":"OVER_TEMPERATURE","n":1.50}"#, #"{"error_code":"OVER_TEMPERATURE","n":1.50,"severity":"critical"}"#),
+    (#"{"error_code":"MOTOR_STALL"}"#, #"{"error_code":"MOTOR_STALL","severity":"warning"}"#),
+    (#"{"error_code":"NEVER_HEARD_OF"}"#, #"{"error_code":"NEVER_HEARD_OF","severity":"warning"}"#),
+    ("{ }", #"{ "severity":"warning"}"#),
+    (#"{"error_code":"MOTOR_STALL","severity":"critical"}"#, #"{"error_code":"MOTOR_STALL","severity":"critical"}"#),
+  ])
+  func `an error without a severity gets that of its code`(sent: String, told: String) throws {
+    #expect(String(decoding: try event("epicura/a/session/error", sent).data, as: UTF8.self) == told)
+    let envelope = #"{"type":"cooking:error","appliance_id":"a","data":\#(sent)}"#
+    #expect(String(decoding: try event("epicura/a/session/error", envelope).data, as: UTF8.self) == told)
+    #expect(try event("martlet/a/events/other:error", sent).data == Array(sent.utf8))
+  }
+
+  @Test(arguments: ["command:acknowledged", "command:failed", "command:anything", "alarm:cleared"])
+  func `a device cannot tell what is Martlet's to tell`(type: String) {
+    #expect(reason("martlet/a/events/\(type)", #"{"command_id":"c"}"#) == .reservedType)
+  }
+
   @Test func `the documents' own envelopes pass unchanged`() throws {
     let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures/epicura")
     let topics = [

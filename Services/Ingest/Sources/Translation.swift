@@ -31,6 +31,8 @@ struct Rejection: Error, Hashable, Sendable {
     case invalidEnvelope = "invalid_envelope"
     /// The envelope names another appliance or type than the topic.
     case contradictsTopic = "contradicts_topic"
+    /// A type of events that only Martlet tells.
+    case reservedType = "reserved_type"
     case invalidCommandAnswer = "invalid_command_answer"
     /// The answer to a command that has its outcome already, or never was.
     case unknownCommand = "unknown_command"
@@ -65,8 +67,11 @@ extension Translation {
     }
     switch meaning {
     case .event(let appliance, let type):
+      guard !type.isReserved else {
+        throw Rejection(reason: .reservedType, explanation: "a device cannot tell events of type '\(type)': they are Martlet's own")
+      }
       let message = try DeviceMessage(payload, receivedAt: receivedAt)
-      return .event(try message.event(of: type, from: appliance), message.identity)
+      return .event(try message.event(of: type, from: appliance).withSeverity(), message.identity)
     case .commandAnswer(let appliance):
       return .answer(try DeviceMessage(payload, receivedAt: receivedAt).answer(from: appliance))
     case .brokerDropped: return .brokerDropped(Int(String(decoding: payload, as: UTF8.self)) ?? 0)

@@ -25,3 +25,18 @@ package enum EpicuraErrorCode: String, CaseIterable, Hashable, Sendable {
     Self(rawValue: code)?.severity ?? .warning
   }
 }
+
+extension Event {
+  /// The event as apps get it: a `cooking:error` whose device named no `severity` has that of its `error_code`. Anything else stays as it is.
+  package func withSeverity() -> Event {
+    guard type.rawValue == "cooking:error", data.last == UInt8(ascii: "}"), let fields = try? JSONObject(parsing: data),
+      !fields.contains("severity")
+    else { return self }
+    var event = self
+    event.data.removeLast()
+    event.data.append(fields.members.isEmpty ? "\"severity\":" : ",\"severity\":")
+    event.data.append(json: EpicuraErrorCode.severity(of: fields.string("error_code") ?? "").rawValue)
+    event.data.append(UInt8(ascii: "}"))
+    return event
+  }
+}
