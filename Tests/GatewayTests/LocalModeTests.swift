@@ -36,6 +36,7 @@ import WebSocketTransport
     let known = Set((GatewayConfiguration.variables.map(\.name)) + ["MARTLET_REDIS_PASSWORD_FILE", "MARTLET_DRAIN_SECONDS"])
     #expect(Set(environment.keys).isSubset(of: known))
     environment["MARTLET_REDIS_PASSWORD_FILE"] = nil
+    environment["MARTLET_REDIS_PASSWORD"] = "from the credential"
     environment["MARTLET_HOST"] = "192.168.1.20"
     #expect(try configuration(environment).accounts == nil)
   }
