@@ -4,6 +4,7 @@ import Logging
 import ServiceLifecycle
 import Subprocess
 import Synchronization
+import Testing
 
 @testable import MQTTClient
 
@@ -17,7 +18,12 @@ struct Fixture {
   static func run(tls: Bool = false, _ body: (Fixture) async throws -> Void) async throws {
     var configuration = LocalStackConfiguration([.mosquitto])
     configuration.tls = tls
-    try await LocalStack.run(configuration) { stack in try await body(Fixture(stack: stack)) }
+    try await LocalStack.run(configuration) { stack in
+      do { try await body(Fixture(stack: stack)) } catch {
+        let log = (try? String(contentsOfFile: stack.folder.log("mosquitto"), encoding: .utf8)) ?? "none"
+        Issue.record("\(error)\nThe broker's log ends with: \(log.suffix(2000))")
+      }
+    }
   }
 
   static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -69,7 +69,7 @@ struct GateTests {
         #expect(messages.map(\.isRedelivery) == [false, true, true])
         #expect(Set(messages.map(\.packetID)).count == 1)
         #expect(Set(messages.map(\.sessionToken)).count == 1)
-        #expect(fixture.sessions.elements.map(\.connection) == [1, 2, 3])
+        #expect(try await fixture.sessions.wait(count: 3).map(\.connection) == [1, 2, 3])
         let failures = fixture.events.elements.compactMap { if case .disconnected(let error) = $0 { error.code } else { nil } }
         #expect(failures == [.handler, .handler])
       }
