@@ -88,7 +88,7 @@ import Testing
   @Test func `a stop for a device that comes back before the deadline reaches it`() async throws {
     try await deploy { bench in
       let stop = try await bench.request("cooking:stop")
-      try await bench.waitUntilTaken(stop)
+      #expect(try await bench.waitUntilTaken(stop) != nil)
       try await bench.withDevice { device in
         let heard = try await next(1, of: device)
         #expect(heard.first?.commandID == stop.id)
@@ -114,19 +114,39 @@ import Testing
 
   @Test func `when a replica dies with a command in hand, the other sends it before the deadline`() async throws {
     try await deploy { bench in
-      try await bench.leaveSession(of: "cooker")
-      // The broker is away, so whoever takes the command cannot send it.
-      try await bench.stack.stop("mosquitto")
-      let command = try await bench.request("cooking:start")
-      let holder = try await bench.waitUntilTaken(command)
-      try await bench.stack.kill(holder)
-      try await bench.stack.start("mosquitto")
-      try await bench.withDevice(["-c", "-i", "cooker"]) { device in
-        #expect(try await next(1, of: device).first?.commandID == command.id)
-        try await bench.answer(command.id)
-        #expect(try await bench.outcome(of: command) == "acknowledged")
+      try await bench.withDevice { device in
+        // A replica that is halted is still given a command, when its turn comes, and cannot send it.
+        var commands: [Command] = []
+        var holder: String?
+        while holder != "ingest-1" {
+          try await bench.stack.resume("ingest-1")
+          try await bench.stack.pause("ingest-1")
+          commands.append(try await bench.request("cooking:pause"))
+          holder = try await bench.waitUntilTaken(commands[commands.count - 1])
+        }
+        try await bench.stack.kill("ingest-1")
+        #expect(try await next(commands.count, of: device).compactMap(\.commandID) == commands.map(\.id))
+        // The broker deals answers to the dead one too, which gets them when it is back.
+        try await bench.stack.start("ingest-1")
+        for command in commands {
+          try await bench.answer(command.id)
+          #expect(try await bench.outcome(of: command) == "acknowledged")
+        }
         let last = try await bench.request("cooking:resume")
         #expect(try await next(1, of: device).first?.commandID == last.id)
+      }
+    }
+  }
+
+  @Test func `a replica that cannot reach the broker leaves its commands to one that can`() async throws {
+    try await deploy { bench in
+      try await bench.leaveSession(of: "cooker")
+      try await bench.stack.stop("mosquitto")
+      let command = try await bench.request("cooking:start")
+      try await bench.stack.start("mosquitto")
+      try await bench.withDevice(["-c", "-i", "cooker"]) { device in
+        let heard = try await next(1, of: device)
+        #expect(heard.first?.commandID == command.id)
       }
     }
   }
@@ -136,10 +156,9 @@ import Testing
       try await bench.leaveSession(of: "cooker")
       try await bench.stack.stop("mosquitto")
       let start = try await bench.request("cooking:start")
-      try await bench.waitUntilTaken(start)
       let stop = try await bench.request("cooking:stop")
-      #expect(try await bench.outcome(of: start) == "SUPERSEDED")
       try await bench.stack.start("mosquitto")
+      #expect(try await bench.outcome(of: start) == "SUPERSEDED")
       try await bench.withDevice(["-c", "-i", "cooker"]) { device in
         #expect(try await next(1, of: device).first?.commandID == stop.id)
         let pause = try await bench.request("cooking:pause")

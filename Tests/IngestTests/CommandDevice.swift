@@ -85,14 +85,19 @@ struct CommandBench: Sendable {
     }
   }
 
-  /// The replica that has a command in hand, once one has.
+  /// Waits until a command is in a replica's hand, and tells in whose; nil when it is past that.
   @discardableResult
-  func waitUntilTaken(_ command: Command) async throws -> String {
-    let stream = Bus.commands(Bus.shard(of: appliance), isUrgent: command.isUrgent)
+  func waitUntilTaken(_ command: Command) async throws -> String? {
+    let (stream, redis) = (Bus.commands(Bus.shard(of: appliance), isUrgent: command.isUrgent), try stack.redis)
     let deadline = ContinuousClock.now + .seconds(30)
     while ContinuousClock.now < deadline {
-      let pending = try await stack.redis.cli("XPENDING", stream, "ingest", "-", "+", "1")
-      if let holder = stack.services.map(\.name).first(where: pending.contains) { return holder }
+      // Each entry is its place, a name, and the command.
+      let queue = try await redis.cli("XRANGE", stream, "-", "+").split(separator: "\n").map(String.init)
+      guard let line = queue.firstIndex(where: { $0.contains(command.id) }), line >= 2 else { return nil }
+      let pending = try await redis.cli("XPENDING", stream, "ingest", queue[line - 2], queue[line - 2], "1")
+      if let holder = stack.services.map(\.name).first(where: pending.contains) {
+        return try await log.openCommand(command.id, of: appliance)?.isSent == false ? holder : nil
+      }
     }
     throw DeadlinePassed()
   }

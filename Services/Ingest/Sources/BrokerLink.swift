@@ -38,7 +38,7 @@ final class BrokerLink: Sendable {
     tell(isUp)
   }
 
-  private var isUp: Bool { state.withLock { if case .up = $0 { true } else { false } } }
+  var isUp: Bool { state.withLock { if case .up = $0 { true } else { false } } }
 
   /// - Throws: why not.
   func check() throws {

@@ -42,7 +42,7 @@ package enum Ingest {
     let sender = CommandSender(
       log: log, publisher: publisher, version: mqtt.protocolVersion, metrics: CommandMetrics(lane: name), failed: failed,
       logger: context.logger)
-    return [queue, publisher, CommandLane(queue: queue, sender: sender, logger: context.logger)]
+    return [queue, publisher, CommandLane(queue: queue, sender: sender, broker: link, logger: context.logger)]
   }
 
   /// The parts that stand on a log, in the order in which they start; the subscriber is the first to stop.

@@ -13,12 +13,15 @@ struct CommandLane: Service {
 
   let queue: CommandQueue
   let sender: CommandSender
+  /// Without the broker nothing is taken and nothing kept, so that a replica which has it takes over.
+  let broker: BrokerLink
   let logger: Logger
   private let hand = Hand()
 
-  init(queue: CommandQueue, sender: CommandSender, logger: Logger) {
+  init(queue: CommandQueue, sender: CommandSender, broker: BrokerLink, logger: Logger) {
     self.queue = queue
     self.sender = sender
+    self.broker = broker
     self.logger = logger
   }
 
@@ -51,7 +54,7 @@ struct CommandLane: Service {
 
   private func next() async throws -> [QueuedCommand] {
     let room = hand.withLock { $0.schedule.room }
-    if room > 0 { return try await queue.next(limit: room, wait: Self.wait) }
+    if room > 0, broker.isUp { return try await queue.next(limit: room, wait: Self.wait) }
     try await Task.sleep(for: .milliseconds(50))
     return []
   }
@@ -75,7 +78,7 @@ struct CommandLane: Service {
       try await queue.done(done)
       hand.withLock { $0.done.removeFirst(done.count) }
     }
-    if !held.isEmpty { try await queue.keep(held) }
+    if !held.isEmpty, broker.isUp { try await queue.keep(held) }
   }
 }
 
