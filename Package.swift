@@ -70,6 +70,8 @@ let package = Package(
     tests(of: "Backoff"),
     shared("ServerURL"),
     tests(of: "ServerURL"),
+    shared("TrustedProxies"),
+    tests(of: "TrustedProxies"),
     shared("Digests", ["COpenSSL"]),
     tests(of: "Digests"),
 
@@ -81,8 +83,8 @@ let package = Package(
     tests(of: "PostgresClient", ["LocalStack", lifecycle, logging]),
     shared("MQTTClient", ["Backoff", "CMosquitto", "ServerURL", lifecycle, logging]),
     tests(of: "MQTTClient", ["LocalStack", lifecycle, logging, subprocess]),
-    shared("WebSocketTransport", nio + ["Digests", lifecycle, logging]),
-    tests(of: "WebSocketTransport", nio + ["WebSocketTestClient", lifecycle, logging]),
+    shared("WebSocketTransport", nio + ["Digests", "TrustedProxies", lifecycle, logging]),
+    tests(of: "WebSocketTransport", nio + ["TrustedProxies", "WebSocketTestClient", lifecycle, logging]),
 
     // Ports.
     shared("EventLog", ["Digests", "Models", "RedisClient", .product(name: "NIOCore", package: "swift-nio"), lifecycle, logging]),
@@ -119,7 +121,7 @@ let package = Package(
     + service(
       "Gateway",
       nio + [
-        "Access", "Backoff", "Commands", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store",
+        "Access", "Backoff", "Commands", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", "TrustedProxies",
         "WebSocketTransport", lifecycle, logging,
       ])
     + [

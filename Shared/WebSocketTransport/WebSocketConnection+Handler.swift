@@ -1,5 +1,6 @@
 internal import Glibc
 package import NIOCore
+internal import TrustedProxies
 
 extension WebSocketConnection: ChannelInboundHandler {
   package typealias InboundIn = ByteBuffer

@@ -1,3 +1,5 @@
+package import TrustedProxies
+
 /// How a server listens and what it can be made to hold.
 package struct WebSocketServerConfiguration: Sendable {
   /// The address to listen on.

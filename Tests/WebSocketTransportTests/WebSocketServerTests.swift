@@ -1,5 +1,6 @@
 import NIOCore
 import Testing
+import TrustedProxies
 import WebSocketTestClient
 
 @testable import WebSocketTransport

@@ -2,6 +2,7 @@ internal import Access
 internal import PostgresClient
 internal import RedisClient
 package import ServiceRuntime
+internal import TrustedProxies
 internal import WebSocketTransport
 
 /// The gateway's settings, read once at start.
@@ -18,9 +19,6 @@ package struct GatewayConfiguration: ServiceConfiguration {
   static let queueBytesMax = ConfigurationVariable(
     "MARTLET_CLIENT_QUEUE_BYTES", default: "262144", unit: "bytes",
     meaning: "what may wait for a client that does not keep up; past it the client is closed with 1013")
-  static let trustedProxies = ConfigurationVariable(
-    "MARTLET_TRUSTED_PROXIES", default: "",
-    meaning: "addresses and networks, separated by commas, whose X-Forwarded-For is believed")
 
   static let auth = ConfigurationVariable(
     "MARTLET_AUTH", default: "tokens",
@@ -30,7 +28,7 @@ package struct GatewayConfiguration: ServiceConfiguration {
   package static let variables: [ConfigurationVariable] =
     [
       auth, .host, .port, .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, loops, connectionsMax,
-      subscriptionsMax, queueBytesMax, trustedProxies,
+      subscriptionsMax, queueBytesMax, .trustedProxies,
     ] + TokenSettings.variables
 
   /// 0 for one per core.
@@ -62,9 +60,9 @@ package struct GatewayConfiguration: ServiceConfiguration {
     loopCount = try values.integer(Self.loops, in: 0...256)
     subscriptionsMax = try values.integer(Self.subscriptionsMax, in: 1...65_536)
     queueBytesMax = try values.integer(Self.queueBytesMax, in: 65_536...67_108_864)
-    let proxies = values.optionalString(Self.trustedProxies) ?? ""
+    let proxies = values.optionalString(.trustedProxies) ?? ""
     guard let trusted = TrustedProxies(proxies) else {
-      throw values.invalid(Self.trustedProxies, wants: "addresses or networks like 127.0.0.1, 10.0.0.0/8")
+      throw values.invalid(.trustedProxies, wants: "addresses or networks like 127.0.0.1, 10.0.0.0/8")
     }
     server = WebSocketServerConfiguration(
       host: try values.string(.host), port: try values.port(.port),

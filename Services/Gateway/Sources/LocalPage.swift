@@ -1,4 +1,4 @@
-internal import WebSocketTransport
+internal import TrustedProxies
 
 /// Which web pages may connect where there are no tokens.
 ///

@@ -41,10 +41,14 @@ extension ConfigurationVariable {
   package static let port = ConfigurationVariable(
     "MARTLET_PORT", default: "8080", meaning: "port that clients connect to; 0 takes any free one")
 
+  package static let trustedProxies = ConfigurationVariable(
+    "MARTLET_TRUSTED_PROXIES", default: "",
+    meaning: "addresses and networks, separated by commas, whose X-Forwarded-For is believed")
+
   /// Names that some service knows. One that only another service reads is no mistake in a shared environment.
   static let shared: [ConfigurationVariable] = [
     redisURL, redisPassword, redisCAFile, postgresURL, postgresPassword, mqttURL, mqttPassword, mqttCAFile, mqttClientID, jwtSecret,
     jwksFile,
-    jwksURL, jwtIssuer, jwtAudience, jwtRoleClaim, jwtLeeway, host, port,
+    jwksURL, jwtIssuer, jwtAudience, jwtRoleClaim, jwtLeeway, host, port, trustedProxies,
   ]
 }

@@ -36,7 +36,7 @@ package struct NetworkList: Sendable, Equatable {
     var networks: [Network] = []
     for item in list.split(separator: ",") {
       let parts = item.trimmed.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-      guard let text = parts.first, let address = Self.bytes(String(text)) else { return nil }
+      guard let text = parts.first, let address = Self.bytes(ofAddress: String(text)) else { return nil }
       guard parts.count == 2 else {
         networks.append(Network(address: address, prefixLength: address.count * 8))
         continue
@@ -49,17 +49,26 @@ package struct NetworkList: Sendable, Equatable {
 
   /// Whether the text is an address in one of the networks. The scope of a link-local one (`fe80::1%eth0`) is not looked at.
   package func contains(_ address: String) -> Bool {
-    Self.bytes(String(address.prefix { $0 != "%" })).map { bytes in networks.contains { $0.contains(bytes) } } ?? false
+    Self.bytes(ofAddress: String(address.prefix { $0 != "%" })).map { bytes in networks.contains { $0.contains(bytes) } } ?? false
   }
 
-  static func isAddress(_ text: String) -> Bool { bytes(text) != nil }
+  static func isAddress(_ text: String) -> Bool { bytes(ofAddress: text) != nil }
 
-  /// 4 or 16 bytes of an address; an IPv4 address inside IPv6 (`::ffff:a.b.c.d`) is the IPv4 address.
-  private static func bytes(_ text: String) -> [UInt8]? {
+  /// 4 or 16 bytes of an address, nil for what is none; an IPv4 address inside IPv6 (`::ffff:a.b.c.d`) is the IPv4 address.
+  package static func bytes(ofAddress text: String) -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: 16)
     if inet_pton(AF_INET, text, &bytes) == 1 { return Array(bytes[..<4]) }
     guard inet_pton(AF_INET6, text, &bytes) == 1 else { return nil }
     let mapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
     return mapped ? Array(bytes[12...]) : bytes
+  }
+}
+
+extension Substring {
+  /// Without spaces and tabs around it.
+  var trimmed: Substring {
+    let isBlank = { (byte: UInt8) in byte == 0x20 || byte == 0x09 }
+    guard let first = utf8.firstIndex(where: { !isBlank($0) }), let last = utf8.lastIndex(where: { !isBlank($0) }) else { return "" }
+    return self[first...last]
   }
 }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import WebSocketTransport
+@testable import TrustedProxies
 
 @Suite struct TrustedProxiesTests {
   private func client(_ proxies: String, peer: String, _ forwardedFor: String...) throws -> String {

@@ -1,21 +1,21 @@
-internal import EventLog
-internal import Models
-internal import Synchronization
+import Models
+import Synchronization
 
 /// Whether events get through: a message published on Redis and heard again on the very subscription that feeds the clients.
-final class Canary: Sendable {
-  /// Why the gateway is not ready.
-  enum Failure: Error, CustomStringConvertible {
+package final class Canary: Sendable {
+  /// Why the service is not ready.
+  package enum Failure: Error, CustomStringConvertible {
     case notHeard(Duration)
 
-    var description: String {
+    package var description: String {
       switch self {
       case .notHeard(let deadline): "A message published on Redis was not heard on the subscription within \(deadline)"
       }
     }
   }
 
-  let channel: String
+  /// To be listened to; what comes in there is for `heard`.
+  package let channel: String
   private let publish: @Sendable ([UInt8], String) async throws -> Void
   private let deadline: Duration
   private let waiting = Mutex<[String: AsyncStream<Void>.Continuation]>([:])
@@ -23,19 +23,19 @@ final class Canary: Sendable {
   /// - Parameters:
   ///   - replica: names this process; another one must not hear this one's messages.
   ///   - publish: sends a message to a channel.
-  init(replica: String, deadline: Duration = .seconds(2), publish: @escaping @Sendable ([UInt8], String) async throws -> Void) {
+  package init(replica: String, deadline: Duration = .seconds(2), publish: @escaping @Sendable ([UInt8], String) async throws -> Void) {
     channel = Bus.canary(replica)
     self.deadline = deadline
     self.publish = publish
   }
 
   /// A message came in on `channel`.
-  func heard(_ message: UnsafeRawBufferPointer) {
+  package func heard(_ message: UnsafeRawBufferPointer) {
     waiting.withLock { $0[String(decoding: message, as: UTF8.self)] }?.yield()
   }
 
   /// Throws when a message does not come back by the deadline.
-  func check() async throws {
+  package func check() async throws {
     let nonce = String(UInt64.random(in: .min ... .max), radix: 36)
     let (echoes, sink) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
     waiting.withLock { $0[nonce] = sink }

@@ -16,7 +16,7 @@ package struct TrustedProxies: Sendable, Equatable {
   /// The client behind `peer`: the last address of `X-Forwarded-For` that is no trusted proxy, if `peer` is one itself.
   ///
   /// Addresses left of that one are the client's own claims, so they are not looked at.
-  func client(peer: String, forwardedFor: [String]) -> String {
+  package func client(peer: String, forwardedFor: [String]) -> String {
     guard networks.contains(peer) else { return peer }
     var client = peer
     for hop in forwardedFor.joined(separator: ",").split(separator: ",").reversed() {
