@@ -28,8 +28,8 @@ func service(_ name: String, _ dependencies: [Target.Dependency], main: [Target.
   ]
 }
 
-func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, path: "Tests/\(name)Tests")
+func tests(of name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+  .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, path: "Tests/\(name)Tests", exclude: exclude)
 }
 
 let package = Package(
@@ -38,6 +38,7 @@ let package = Package(
     .executable(name: "gateway", targets: ["GatewayMain"]),
     .executable(name: "ingest", targets: ["IngestMain"]),
     .executable(name: "persister", targets: ["PersisterMain"]),
+    .executable(name: "api", targets: ["APIMain"]),
     .executable(name: "martletctl", targets: ["MartletctlMain"]),
     .executable(name: "localstack", targets: ["LocalStackMain"]),
     .executable(name: "bench", targets: ["Bench"]),
@@ -46,6 +47,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
@@ -156,16 +158,32 @@ let package = Package(
         ])
     ]
     + service(
+      "API",
+      nio + [
+        "Access", "Commands", "Digests", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", "TrustedProxies",
+        .product(name: "Hummingbird", package: "hummingbird"), .product(name: "HTTPTypes", package: "swift-http-types"), lifecycle, logging,
+        metrics,
+      ])
+    + service(
       "Martletctl",
       nio + [
         "Access", "EventLog", "Models", "MQTTClient", "PostgresClient", "RedisClient", "ServiceRuntime", "Store",
-        .product(name: "Yams", package: "Yams"), arguments, lifecycle, signals, logging,
+        .product(name: "Yams", package: "Yams"), arguments, asyncHTTPClient,
+        .product(name: "NIOHTTP1", package: "swift-nio"), lifecycle, signals, logging,
       ], main: [arguments])
     + [
-      tests(of: "Martletctl", ["Access", "LocalStack", "MartletctlMain", "Models", "MQTTClient", "Store", subprocess]),
+      tests(
+        of: "API",
+        [
+          "APIMain", "IngestMain", "LocalStack", "MartletctlMain", "Models", "PersisterMain", "Store", subprocess,
+          .product(name: "HTTPTypes", package: "swift-http-types"),
+        ], exclude: ["Clients"]),
+      tests(of: "Martletctl", ["Access", "APIMain", "LocalStack", "MartletctlMain", "Models", "MQTTClient", "Store", subprocess]),
       .testTarget(
         name: "IntegrationTests",
-        dependencies: ["LocalStack", "LocalStackMain", "GatewayMain", "IngestMain", "PersisterMain", "MartletctlMain", subprocess],
+        dependencies: [
+          "LocalStack", "LocalStackMain", "APIMain", "GatewayMain", "IngestMain", "PersisterMain", "MartletctlMain", subprocess,
+        ],
         path: "Tests/Integration", exclude: ["Clients"]),
       .executableTarget(
         name: "Bench",

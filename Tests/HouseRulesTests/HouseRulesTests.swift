@@ -26,6 +26,9 @@ import Testing
     ],
     "Ingest": ["Models", "EventLog", "RedisClient", "MQTTClient", "Digests", "ServiceRuntime", "Backoff"],
     "Persister": ["Models", "EventLog", "Store", "RedisClient", "PostgresClient", "ServiceRuntime", "Backoff"],
+    "API": [
+      "Models", "EventLog", "Store", "Access", "Commands", "Digests", "RedisClient", "PostgresClient", "ServiceRuntime", "TrustedProxies",
+    ],
     "Martletctl": ["Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "MQTTClient", "ServiceRuntime"],
   ]
 

@@ -27,9 +27,9 @@ struct StandInServices {
     let commandLine = """
       #!/bin/sh
       PGPASSWORD=$(cat "$MARTLET_POSTGRES_PASSWORD_FILE") exec psql "$MARTLET_POSTGRES_URL" -q -v ON_ERROR_STOP=1 -c \\
-        'CREATE ROLE martlet_gateway NOLOGIN; CREATE ROLE martlet_ingest NOLOGIN; CREATE ROLE martlet_persister NOLOGIN'
+        'CREATE ROLE martlet_gateway NOLOGIN; CREATE ROLE martlet_ingest NOLOGIN; CREATE ROLE martlet_persister NOLOGIN; CREATE ROLE martlet_api NOLOGIN'
       """
-    for name in ["gateway", "ingest", "persister"] { try write(service, to: name) }
+    for name in ["gateway", "ingest", "persister", "api"] { try write(service, to: name) }
     try write(commandLine, to: "martletctl")
   }
 

@@ -51,10 +51,13 @@ package struct LocalStack: Sendable {
         plan, folder: folder, executables: configuration.executables,
         environment: values.merging(configuration.environment) { _, own in own })
     }
-    let gateways = zip(configuration.services, services).filter { $0.0.executable == "gateway" }.map { "\($1.host):\($1.port)" }
+    let addresses = Dictionary(grouping: zip(configuration.services, services), by: \.0.executable)
+      .mapValues { $0.map { "\($1.host):\($1.port)" } }
     nginxServer =
       configuration.servers.contains(.nginx)
-      ? try NginxServer(folder: folder, port: configuration.port(configuration.httpPort, for: "HTTP"), gateways: gateways) : nil
+      ? try NginxServer(
+        folder: folder, port: configuration.port(configuration.httpPort, for: "HTTP"), gateways: addresses["gateway"] ?? [],
+        apis: addresses["api"] ?? []) : nil
   }
 
   // MARK: The parts

@@ -31,11 +31,12 @@ package struct LocalStackConfiguration: Sendable {
     postgresSyncsToDisk = folder != nil
   }
 
-  /// All servers, `ingest`, `persister` and so many gateways behind nginx.
+  /// All servers, `ingest`, `persister`, `api` and so many gateways behind nginx.
   package static func whole(gateways: Int = 2, folder: String? = nil) -> LocalStackConfiguration {
     var configuration = LocalStackConfiguration(Set(StackServer.allCases), folder: folder)
     configuration.services =
-      [MartletService.Plan("persister"), MartletService.Plan("ingest")] + MartletService.Plan.replicas(gateways, of: "gateway")
+      [MartletService.Plan("persister"), MartletService.Plan("ingest"), MartletService.Plan("api")]
+      + MartletService.Plan.replicas(gateways, of: "gateway")
     return configuration
   }
 

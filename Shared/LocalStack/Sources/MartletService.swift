@@ -25,7 +25,7 @@ package struct MartletService: StackPart {
 
   package let name: String
   package let host = "127.0.0.1"
-  /// The port of the service itself; only the gateway listens on it.
+  /// The port of the service itself; only the gateway and the API listen on it.
   package let port: Int
   /// The port of `/livez`, `/readyz` and `/metrics`.
   package let adminPort: Int

@@ -1,12 +1,14 @@
-/// nginx in front of the gateway's replicas.
+/// nginx in front of the replicas of the gateway and of the API.
 package struct NginxServer: StackPart {
   package let host = "127.0.0.1"
   package let port: Int
   let launch: Launch
   let remedy = "See whether the port is taken, then start it anew."
 
-  /// - Parameter gateways: `host:port` of each replica.
-  init(folder: StackFolder, port: Int, gateways: [String]) throws {
+  /// - Parameters:
+  ///   - gateways: `host:port` of each replica.
+  ///   - apis: the same of the API's.
+  init(folder: StackFolder, port: Int, gateways: [String], apis: [String]) throws {
     self.port = port
     let name = StackServer.nginx.rawValue
     let home = try folder.makePrivate(name)
@@ -14,7 +16,7 @@ package struct NginxServer: StackPart {
       "nginx/martlet.conf.template",
       [
         "MARTLET_LISTEN": "\(host):\(port) backlog=4096", "MARTLET_ACCESS_LOG": folder.log("nginx-access"), "MARTLET_ERROR_LOG": "stderr",
-        "MARTLET_GATEWAYS": gateways.map { "server \($0) max_fails=1 fail_timeout=2s;" }.joined(separator: "\n  "),
+        "MARTLET_GATEWAYS": Self.upstream(gateways), "MARTLET_APIS": Self.upstream(apis),
       ])
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "  \($0)_temp_path \(home)/\($0);" }
     let main = """
@@ -36,6 +38,14 @@ package struct NginxServer: StackPart {
       name: name, command: ["nginx", "-e", "stderr", "-p", home, "-c", "\(home)/nginx.conf"], folder: home, log: folder.log(name),
       stopSignal: .quit)
   }
+
+  /// An upstream cannot be empty; where there is no replica, every request to it is answered as if it were down.
+  private static func upstream(_ replicas: [String]) -> String {
+    replicas.isEmpty ? "server 127.0.0.1:9 down;" : replicas.map { "server \($0) max_fails=1 fail_timeout=2s;" }.joined(separator: "\n  ")
+  }
+
+  /// The base address of the API: `http://127.0.0.1:8080/api`.
+  package var apiURL: String { "http://\(host):\(port)/api" }
 
   /// The base address for apps: `ws://127.0.0.1:8080`.
   package var url: String { "ws://\(host):\(port)" }

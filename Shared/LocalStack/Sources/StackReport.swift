@@ -6,6 +6,8 @@ package struct StackReport: Codable, Sendable {
   package var process: Int32
   /// The address for apps, behind nginx: `ws://127.0.0.1:8080/ws`.
   package var webSocket: String?
+  /// The API's address, behind nginx: `http://127.0.0.1:8080/api`.
+  package var api: String?
   /// The broker for devices, without credentials.
   package var mqtt: String?
   /// Address and password file of each user, by server and user.
@@ -18,14 +20,17 @@ package struct StackReport: Codable, Sendable {
   package var caFile: String?
   /// The file with an app's token, once one was made.
   package var tokenFile: String?
+  /// The file with that user's password for the API, once one was made.
+  package var passwordFile: String?
   /// The folder with one log per part.
   package var logs: String
 
   private enum CodingKeys: String, CodingKey {
-    case process, mqtt, redis, postgres, mosquitto, services, logs
+    case process, api, mqtt, redis, postgres, mosquitto, services, logs
     case webSocket = "web_socket"
     case caFile = "ca_file"
     case tokenFile = "token_file"
+    case passwordFile = "password_file"
   }
 
   package struct Login: Codable, Sendable {
@@ -41,7 +46,7 @@ package struct StackReport: Codable, Sendable {
   }
 
   package struct Service: Codable, Sendable {
-    /// The service's own address; only the gateway listens on it.
+    /// The service's own address; only the gateway and the API listen on it.
     package var address: String
     /// The address of `/livez`, `/readyz` and `/metrics`.
     package var admin: String
@@ -50,7 +55,7 @@ package struct StackReport: Codable, Sendable {
   init(_ stack: LocalStack) {
     process = getpid()
     logs = "\(stack.folder.path)/logs"
-    if let nginx = try? stack.nginx { webSocket = "\(nginx.url)/ws" }
+    if let nginx = try? stack.nginx { (webSocket, api) = ("\(nginx.url)/ws", nginx.apiURL) }
     if let server = try? stack.redis {
       caFile = server.tls?.caFile
       for user in RedisServer.User.allCases {

@@ -2,8 +2,12 @@
 enum Demo {
   static let user = "demo"
   static let appliance = "EPIC-001"
+  /// What the password of the user is kept as among the stack's secrets.
+  static let secret = "demo_password"
 
-  static func introduction(webSocket: String, token: String, tokenFile: String) -> String {
+  static func introduction(
+    webSocket: String, token: String, tokenFile: String, api: String, passwordFile: String, programs: String
+  ) -> String {
     """
 
     A simulated cooker, \(appliance), is cooking. Its events reach apps here:
@@ -18,6 +22,12 @@ enum Demo {
 
       (echo '{"type":"subscribe","appliance_id":"\(appliance)"}'; cat) | \\
         /usr/bin/python3 -m websockets "\(webSocket)?token=$(cat \(tokenFile))"
+
+    Read what was stored, and send commands, through the API (\(api)/docs explains it):
+
+      \(programs)/martletctl login \(user) --password-file \(passwordFile) --api-url \(api)
+      \(programs)/martletctl sessions \(appliance)
+      \(programs)/martletctl send \(appliance) cooking:stop
 
     The live events follow; Ctrl-C stops everything.
 

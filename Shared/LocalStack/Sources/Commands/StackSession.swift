@@ -37,7 +37,10 @@ package struct StackSession: Sendable {
     try await withStack { stack in
       try await stack.keepMartletctl("simulator", ["simulate", "epicura", Demo.appliance])
       let token = try String(contentsOfFile: folder.tokenFile, encoding: .utf8)
-      Console.say(try Demo.introduction(webSocket: "\(stack.nginx.url)/ws", token: token, tokenFile: folder.tokenFile))
+      Console.say(
+        try Demo.introduction(
+          webSocket: "\(stack.nginx.url)/ws", token: token, tokenFile: folder.tokenFile, api: stack.nginx.apiURL,
+          passwordFile: folder.secretFile(Demo.secret), programs: stack.configuration.executables))
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await stack.followMartletctl(["tail", Demo.appliance]) }
         group.addTask { await Self.waitForStopSignal() }
@@ -95,11 +98,16 @@ package struct StackSession: Sendable {
       if only.isEmpty {
         Console.say("applying deploy/demo.yaml")
         Console.say(try await stack.martletctl("apply", DeployFiles.path("demo.yaml")))
+        _ = try folder.secret(Demo.secret)
+        let password = "users: [{id: \(Demo.user), password_file: '\(folder.secretFile(Demo.secret))'}]\n"
+        try await stack.martletctl("apply", "-", input: password)
         try folder.writePrivate(await stack.martletctl("token", Demo.user, "--lifetime", "7d"), to: folder.tokenFile)
-        report.tokenFile = folder.tokenFile
+        (report.tokenFile, report.passwordFile) = (folder.tokenFile, folder.secretFile(Demo.secret))
       }
       try report.write(to: folder)
-      Console.say("WebSocket \(report.webSocket ?? "-")   MQTT \(report.mqtt ?? "-")   everything else: \(folder.reportFile)")
+      Console.say(
+        "WebSocket \(report.webSocket ?? "-")   API \(report.api ?? "-")   MQTT \(report.mqtt ?? "-")   everything else: \(folder.reportFile)"
+      )
       try await body(stack)
     }
     Console.say("stopped")

@@ -1,0 +1,98 @@
+import Access
+import Commands
+import EventLog
+import Hummingbird
+import Logging
+import Models
+import NIOCore
+import NIOPosix
+import PostgresClient
+import RedisClient
+package import ServiceLifecycle
+package import ServiceRuntime
+import Store
+
+/// Puts the API together on Redis and PostgreSQL. The only place that knows them.
+package enum APIService {
+  private static let poolConnections = 8
+  /// Requests that wait for a database connection; one more is answered 503.
+  private static let poolWaitersMax = 1024
+
+  /// Throws a sentence for a Redis or a PostgreSQL that cannot be reached or refuses the password.
+  package static func build(_ configuration: APIConfiguration, _ context: ServiceContext) async throws -> [any Service] {
+    let group = context.eventLoopGroup
+    try await RedisClient.check(configuration.redis, eventLoop: group.next())
+    let pool = PostgresPool(
+      configuration.postgres, limits: .init(connectionsMax: poolConnections, waitersMax: poolWaitersMax), logger: context.logger)
+    _ = try await pool.query("SELECT 1", timeout: .seconds(5))
+    let log = RedisEventLog(configuration: configuration.redis, eventLoopGroup: group, logger: context.logger)
+    let accounts = AccountStore(pool)
+    let access = CachedAccess(accounts)
+    let (verifier, publishedKeys) = try await configuration.tokens.makeVerifier(logger: context.logger)
+    let gate = AccessGate(verifier: verifier, directory: access)
+
+    let canary = Canary(replica: String(UInt64.random(in: .min ... .max), radix: 36)) { try await log.publish($0, to: $1) }
+    let (ear, subscription) = try await listen(configuration.redis, on: group.next(), canary, access, context.logger)
+    context.health.addCheck("redis", deadline: .seconds(3)) { try await canary.check() }
+    context.health.addCheck("postgres", deadline: .seconds(3)) { _ = try await pool.query("SELECT 1", timeout: .seconds(2)) }
+
+    let history = HistoryStore(pool)
+    let exports = Exports(runningMax: configuration.exportsMax, gate: gate)
+    let hasher = PasswordHasher(threads: configuration.passwordThreads)
+    let announcer = Announcer(access: access, log: log, logger: context.logger)
+    let passwords = PasswordDesk(accounts: accounts, hasher: hasher, limits: LoginGuard(configuration.logins))
+    let tokens = TokenDesk(
+      issuer: await TokenIssuer(secret: configuration.tokenSecret, rules: configuration.tokens.rules), accounts: accounts,
+      lifetimes: configuration.lifetimes)
+    let counter = CommandCounter(desk: CommandDesk(log: log), log: log, history: history, ear: ear)
+    APIMetrics.register(with: context.metrics, exports: exports)
+    var routes = LoginRoutes(passwords: passwords, tokens: tokens, announcer: announcer).routes
+    routes += UserRoutes(accounts: accounts, passwords: passwords, announcer: announcer).routes
+    routes += ApplianceRoutes(accounts: accounts, announcer: announcer).routes
+    routes += ShareRoutes(accounts: accounts, announcer: announcer).routes
+    routes += HistoryRoutes(history: history, exports: exports).routes
+    routes += SessionRoutes(history: history).routes
+    routes += CommandRoutes(counter: counter, history: history, accounts: accounts).routes
+    routes += DocumentRoutes(of: routes.map(\.operation)).routes
+    let router = Surface.router(
+      routes, dispatcher: Dispatcher(gate: gate, trustedProxies: configuration.trustedProxies, now: { .now() }),
+      edge: Edge(origins: configuration.origins, logger: context.logger))
+    let parts: [(any Service)?] = [
+      pool, log, subscription, publishedKeys, hasher, TokenSweeper(accounts: accounts, logger: context.logger),
+      application(router, configuration, context),
+    ]
+    return parts.compactMap { $0 }
+  }
+
+  /// The one subscription: changes of accounts, the canary, and the outcomes that requests wait for.
+  private static func listen(
+    _ redis: RedisConfiguration, on loop: any EventLoop, _ canary: Canary, _ access: CachedAccess, _ logger: Logger
+  ) async throws -> (LiveEarHandle, RedisSubscription) {
+    var redis = redis
+    redis.clientName = "martlet-api-live"
+    return try await loop.submit { [redis] in
+      let ear = LiveEar(canary: canary, changed: { access.invalidate($0) })
+      let subscription = RedisSubscription(configuration: redis, eventLoop: loop, receiver: ear, logger: logger)
+      ear.connect(subscription)
+      return (LiveEarHandle(ear, eventLoop: loop), subscription)
+    }.get()
+  }
+
+  private static func application(
+    _ router: Router<APIRequestContext>, _ configuration: APIConfiguration, _ context: ServiceContext
+  ) -> some Service {
+    var quiet = context.logger
+    quiet.logLevel = max(context.logger.logLevel, .warning)
+    return Application(
+      router: router,
+      server: .http1(
+        configuration: .init(
+          idleTimeout: .seconds(30),
+          httpDecoderConfiguration: .init(maxHeaderFieldSize: 16_384, maxHeaderListSize: 32_768, maxHeaderFieldCount: 100))),
+      configuration: ApplicationConfiguration(
+        address: .hostname(configuration.host, port: configuration.port),
+        availableConnectionsDelegate: .maximum(configuration.connectionsMax, logger: quiet)),
+      onServerRunning: { context.logger.info("listening", metadata: ["port": "\($0.localAddress?.port ?? 0)"]) },
+      eventLoopGroupProvider: .shared(context.eventLoopGroup), logger: quiet)
+  }
+}

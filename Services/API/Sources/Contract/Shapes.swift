@@ -1,0 +1,131 @@
+import Access
+import Models
+import Store
+
+/// The shapes that several operations share.
+enum Shapes {
+  static let limitMax = 1000
+
+  static let limit = Operation.Parameter(
+    name: "limit", schema: .integer(1...limitMax), note: "The most items of the page; 100 when left out.")
+  static let cursor = Operation.Parameter(
+    name: "cursor", schema: .opaque(1...1024),
+    note: "next_cursor of the page before, with all else as it was; the first page when left out.")
+  static let from = Operation.Parameter(name: "from", schema: .moment, note: "The beginning, itself included; all there is when left out.")
+  static let to = Operation.Parameter(name: "to", schema: .moment, note: "The end, itself not included; up to now when left out.")
+  static let order = Operation.Parameter(
+    name: "order", schema: .word(["oldest_first", "newest_first"]), note: "oldest_first when left out.")
+  static let format = Operation.Parameter(
+    name: "format", schema: .word(["json", "csv"]),
+    note: "Stands for the header Accept. A CSV holds all that was asked for, however long; it takes neither limit nor cursor.")
+  static let metric = Operation.Parameter(
+    name: "metric", schema: .text(1...512), isRequired: true, note: "The metric's name, such as cv_status.confidence.")
+
+  static func page(_ name: String, of item: Schema) -> Schema {
+    .object([
+      .required(name, .list(item)),
+      .required("next_cursor", .nullable(.opaque(1...1024)), "The parameter cursor of the next page; null after the last."),
+    ])
+  }
+
+  static func json(_ name: String, _ items: [JSONValue], next: String?) -> JSONValue {
+    .object([(name, .list(items)), ("next_cursor", .optional(next) { .text($0) })])
+  }
+
+  /// As the API writes an event, it is the envelope of the bus, byte for byte what the device sent where it is the device's.
+  static let event = Schema.named(
+    "Event",
+    .openObject([
+      .required("type", .eventType), .required("appliance_id", .applianceID),
+      .required("timestamp", .moment, "The device's own time where it sent one."),
+      .required("data", .anyObject), .required("id", .opaque(3...41), "The event's place in the log: the order within the appliance."),
+    ]))
+
+  static let reading = Schema.named("Reading", .object([.required("timestamp", .moment), .required("value", .number)]))
+
+  static let bucket = Schema.named(
+    "Bucket",
+    .object([
+      .required("start", .moment), .required("count", .count), .required("min", .number), .required("max", .number),
+      .required("average", .number), .required("last", .number, "The newest."),
+    ]))
+
+  static let metricName = Schema.named(
+    "Metric", .object([.required("name", .opaque(1...512)), .required("last_at", .moment), .required("last", .number)]))
+
+  static let command = Schema.named(
+    "Command",
+    .object([
+      .required("command_id", .opaque(1...128)), .required("appliance_id", .applianceID), .required("type", .eventType),
+      .required("state", .word(["requested", "sent", "acknowledged", "failed"]), "acknowledged is said on the device's own word only."),
+      .required("code", .nullable(.opaque(1...64)), "Why it failed: APPLIANCE_OFFLINE, COMMAND_TIMEOUT, REJECTED, SUPERSEDED, …"),
+      .required("message", .nullable(.opaque(0...16384)), "The same for people, or the device's word."),
+      .required("user_id", .nullable(.opaque(1...255)), "Who sent it."), .required("data", .nullable(.anyObject)),
+      .required("issued_at", .moment), .required("expires_at", .nullable(.moment), "Never delivered after it."),
+      .required("sent_at", .nullable(.moment)), .required("settled_at", .nullable(.moment)),
+    ]))
+
+  static let session = Schema.named(
+    "Session",
+    .object([
+      .required("session_id", .opaque(1...1024)), .required("appliance_id", .applianceID),
+      .required("recipe_id", .nullable(.opaque(0...16384))), .required("recipe_name", .nullable(.opaque(0...16384))),
+      .required("total_stages", .nullable(.count)), .required("current_stage", .nullable(.count)),
+      .required("current_stage_name", .nullable(.opaque(0...16384))), .required("started_at", .moment),
+      .required("ended_at", .nullable(.moment)),
+      .required(
+        "outcome", .nullable(.word(CookingOutcome.allCases.map(\.rawValue))),
+        "Null while nothing is known of its end, also when the device has vanished."),
+      .required("last_error", .nullable(.anyObject)), .required("summary", .nullable(.anyObject), "The data of cooking:complete."),
+      .required("updated_at", .moment), .required("stages", .list(stage)),
+    ]))
+
+  private static let stage = Schema.named(
+    "Stage",
+    .object([
+      .required("stage", .count), .required("name", .nullable(.opaque(0...16384))), .required("duration_s", .nullable(.number)),
+      .required("result", .nullable(.opaque(0...16384))), .required("transition", .nullable(.opaque(0...16384))),
+      .required("started_at", .nullable(.moment)), .required("ended_at", .nullable(.moment)),
+    ]))
+
+  static let user = Schema.named(
+    "User",
+    .object([
+      .required("id", .text(1...255), "The sub of the user's tokens."), .required("name", .text(0...255)),
+      .required("role", .word(UserRole.allCases.map(\.rawValue))),
+    ]))
+
+  static let appliance = Schema.named(
+    "Appliance",
+    .object([
+      .required("id", .applianceID), .required("name", .text(0...255)), .required("dialect", .word(Dialect.allCases.map(\.rawValue))),
+      .required("owner_id", .text(1...255)),
+      .required("permission", .word(Permission.allCases.map(\.word)), "What the caller may do with it."),
+    ]))
+
+  static let share = Schema.named(
+    "Share",
+    .object([
+      .required("user_id", .text(1...255)),
+      .required("role", .word(ShareRole.allCases.map(\.rawValue)), "account: as much as the user's own role allows."),
+    ]))
+
+  static let tokens = Schema.named(
+    "Tokens",
+    .object([
+      .required("access_token", .opaque(1...8192)), .required("token_type", .word(["Bearer"])), .required("expires_in", .count, "Seconds."),
+      .required("refresh_token", .opaque(1...128), "Good for one use."), .required("refresh_expires_in", .count, "Seconds."),
+      .required("user_id", .text(1...255)),
+    ]))
+}
+
+extension Permission {
+  var word: String {
+    switch self {
+    case .watch: "watch"
+    case .operate: "operate"
+    case .own: "own"
+    case .administer: "administer"
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import Digests
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// The description of all that, for programs and for people. Both are made once.
+struct DocumentRoutes: Sendable {
+  private static let operations = [
+    Operation(
+      method: .get, path: "/api/openapi.json", id: "getOpenAPI", group: .document, summary: "This API as OpenAPI 3.1.", admittance: .anyone,
+      answer: .init(status: .ok, note: "The document.", content: .openDocument)),
+    Operation(
+      method: .get, path: "/api/docs", id: "getDocs", group: .document, summary: "This API as a page for people.", admittance: .anyone,
+      answer: .init(status: .ok, note: "The page.", content: .page)),
+  ]
+
+  let routes: [Route]
+
+  /// - Parameter others: all other operations.
+  init(of others: [Operation]) {
+    let all = others + Self.operations
+    let document = Self.answer(OpenAPIDocument(operations: all).json.encoded, "application/json", headers: [:])
+    let style = Data(Digests.sha256(Array(DocumentationPage.style.utf8))).base64EncodedString()
+    let page = Self.answer(
+      Array(DocumentationPage(operations: all).html.utf8), "text/html; charset=utf-8",
+      headers: [.contentSecurityPolicy: "default-src 'none'; style-src 'sha256-\(style)'; frame-ancestors 'none'; base-uri 'none'"])
+    routes = zip(Self.operations, [document, page]).map { Route($0, $1) }
+  }
+
+  /// Both may be kept, if the next request asks whether they are still so.
+  private static func answer(_ bytes: [UInt8], _ contentType: String, headers: HTTPFields) -> Route.Handler {
+    let body = ByteBuffer(bytes: bytes)
+    var headers = headers
+    headers[.contentType] = contentType
+    headers[.cacheControl] = "no-cache"
+    let tag = "\"\(Digests.hex(Digests.sha256(bytes).prefix(12)))\""
+    headers[.eTag] = tag
+    return { [headers] call in
+      let known = call.headers[values: .ifNoneMatch].joined(separator: ",").split(separator: ",").map { $0.split(separator: " ").joined() }
+      if known.contains(tag) || known.contains("W/" + tag) {
+        return Response(status: .notModified, headers: [.eTag: tag, .cacheControl: "no-cache"])
+      }
+      return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: body))
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import LocalStack
+import Testing
+
+/// Who may do what: each operation of the document, asked by everyone there can be.
+@Suite(.timeLimit(.minutes(5))) struct MatrixTests {
+  private typealias Question = APIFixture.Question
+
+  /// What each asks, and the status for the owner, one it is shared with as operator, as viewer, a stranger, and an admin.
+  private struct Row: Sendable {
+    let operation: String
+    let method: String
+    let path: String
+    var body: String?
+    let statuses: [Int]
+
+    init(_ operation: String, _ method: String, _ path: String, _ body: String, _ statuses: [Int]) {
+      (self.operation, self.method, self.path, self.body, self.statuses) = (operation, method, path, body, statuses)
+    }
+
+    init(_ operation: String, _ method: String, _ path: String, _ statuses: [Int]) {
+      (self.operation, self.method, self.path, self.statuses) = (operation, method, path, statuses)
+    }
+  }
+
+  private static let users = ["owner", "cook", "guest", "stranger", "root"]
+  private static let appliance = "/api/v1/appliances/EPIC-001"
+  private static let everyone = [200, 200, 200, 404, 200]
+
+  /// `%` stands for the user who asks. What takes something away stands last.
+  private static let rows = [
+    Row("listUsers", "GET", "/api/v1/users", [403, 403, 403, 403, 200]),
+    Row("createUser", "POST", "/api/v1/users", #"{"id":"new-%"}"#, [403, 403, 403, 403, 201]),
+    Row("getUser", "GET", "/api/v1/users/other", [404, 404, 404, 404, 200]),
+    Row("changeUser", "PATCH", "/api/v1/users/other", #"{"name":"Other"}"#, [404, 404, 404, 404, 200]),
+    Row("revokeTokens", "DELETE", "/api/v1/users/other/tokens", [404, 404, 404, 404, 204]),
+    Row("listAppliances", "GET", "/api/v1/appliances", [200, 200, 200, 200, 200]),
+    Row("createAppliance", "POST", "/api/v1/appliances", #"{"id":"NEW-%","owner_id":"other"}"#, [403, 403, 403, 403, 201]),
+    Row("getAppliance", "GET", appliance, everyone),
+    Row("changeAppliance", "PATCH", appliance, #"{"name":"Kitchen"}"#, [200, 403, 403, 404, 200]),
+    Row("makeSecret", "POST", appliance + "/secret", [201, 403, 403, 404, 201]),
+    Row("listShares", "GET", appliance + "/shares", [200, 403, 403, 404, 200]),
+    Row("share", "PUT", appliance + "/shares/other", #"{"role":"viewer"}"#, [200, 403, 403, 404, 200]),
+    Row("listEvents", "GET", appliance + "/events", everyone),
+    Row("listReadings", "GET", appliance + "/readings?metric=temperature", everyone),
+    Row("listBuckets", "GET", appliance + "/readings/buckets?metric=temperature&bucket_s=60", everyone),
+    Row("listMetrics", "GET", appliance + "/metrics", everyone),
+    Row("listSessions", "GET", appliance + "/sessions", everyone),
+    Row("getSession", "GET", appliance + "/sessions/s-1", everyone),
+    Row(
+      "sendCommand", "POST", appliance + "/commands", #"{"type":"cooking:start","data":{"recipe_id":"r-1"}}"#, [202, 202, 403, 404, 202]),
+    Row("sendCommand", "POST", appliance + "/commands", #"{"type":"cooking:stop"}"#, [202, 202, 202, 404, 202]),
+    Row("listCommands", "GET", appliance + "/commands", everyone),
+    Row("getCommand", "GET", appliance + "/commands/c-1", everyone),
+    Row("unshare", "DELETE", appliance + "/shares/nobody", [404, 403, 403, 404, 404]),
+    Row("deleteUser", "DELETE", "/api/v1/users/gone", [403, 403, 403, 403, 204]),
+    Row("deleteAppliance", "DELETE", appliance, [403, 403, 403, 404, 204]),
+    Row("logout", "POST", "/api/v1/auth/logout", [204, 204, 204, 204, 204]),
+  ]
+
+  /// Those that anyone may do, and the login tests show.
+  private static let open = ["login", "refresh", "getOpenAPI", "getDocs"]
+
+  private static let seed = """
+    INSERT INTO users (id, name) VALUES ('other', 'Other'), ('gone', 'Gone');
+    INSERT INTO cooking_sessions (appliance_id, session_id, started_at, updated_at) VALUES ('EPIC-001', 's-1', now(), now());
+    INSERT INTO commands (appliance_id, command_id, type, state, issued_at, settled_at)
+      VALUES ('EPIC-001', 'c-1', 'cooking:stop', 'acknowledged', now(), now());
+    """
+
+  @Test func `Everyone may do what is theirs and nothing else`() async throws {
+    try await APIFixture.run { fixture in
+      _ = try await fixture.stack.postgres.query(Self.seed)
+      let document = try await fixture.ask(Question(path: "/api/openapi.json"))
+      let paths = try #require(document.value("paths") as? [String: [String: [String: Any]]])
+      let operations = Set(paths.values.flatMap { $0.values.compactMap { $0["operationId"] as? String } })
+      #expect(operations == Set(Self.rows.map(\.operation) + Self.open), "no cell is untested")
+
+      var questions: [Question] = []
+      var expected: [(row: Row, user: String, status: Int)] = []
+      let tokens = try await tokens(fixture)
+      for row in Self.rows {
+        for (user, status) in zip(Self.users, row.statuses) {
+          questions.append(Question(row.method, row.path, token: tokens[user], body: row.body?.replacing("%", with: user)))
+          expected.append((row, user, status))
+        }
+      }
+      for (answer, (row, user, status)) in zip(try await fixture.ask(questions), expected) {
+        #expect(answer.status == status, "\(user): \(row.method) \(row.path) \(row.body ?? ""): \(answer.body.prefix(300))")
+      }
+    }
+  }
+
+  @Test func `Whoever has no valid token may do nothing, and learns only that`() async throws {
+    try await APIFixture.run { fixture in
+      _ = try await fixture.stack.postgres.query(Self.seed)
+      let now = Int(Date.now.timeIntervalSince1970)
+      let good: [String: any Sendable] = ["sub": "owner", "iat": now, "exp": now + 600, "jti": "j-1", "iss": APIFixture.issuer]
+      func jwt(_ algorithm: String, _ changes: [String: any Sendable] = [:], secret: String? = nil) -> (Question) -> Question {
+        { question in
+          var question = question
+          question.jwt = (algorithm, good.merging(changes) { $1 }, secret)
+          return question
+        }
+      }
+      func bearing(_ token: String?) -> (Question) -> Question {
+        { question in
+          var question = question
+          question.token = token
+          return question
+        }
+      }
+      let revoked = try await fixture.token("cook")
+      #expect(try await fixture.ask(Question("POST", "/api/v1/auth/logout", token: revoked)).status == 204)
+      let strangers: [(name: String, code: String, ask: (Question) -> Question)] = [
+        ("nobody", "authentication_required", bearing(nil)), ("nonsense", "invalid_token", bearing("nonsense")),
+        ("expired", "invalid_token", jwt("HS256", ["exp": now - 600, "iat": now - 1200])),
+        ("not yet valid", "invalid_token", jwt("HS256", ["nbf": now + 600])),
+        ("revoked", "token_revoked", bearing(revoked)),
+        ("deleted", "account_gone", jwt("HS256", ["sub": "was-never-here"])),
+        ("wrong issuer", "invalid_token", jwt("HS256", ["iss": "https://elsewhere.example.org"])),
+        ("wrong algorithm", "invalid_token", jwt("HS512")), ("no algorithm", "invalid_token", jwt("none")),
+        ("wrong secret", "invalid_token", jwt("HS256", secret: "another secret of more than thirty-two bytes")),
+        ("a device", "invalid_token", jwt("HS256", ["use": "device", "sub": "EPIC-001"])),
+      ]
+      let control = try await fixture.ask(jwt("HS256", [:])(Question(path: "/api/v1/users/me")))
+      #expect(control.status == 200, "the same token without a fault is good: \(control.body)")
+      for stranger in strangers {
+        let questions = Self.rows.map { stranger.ask(Question($0.method, $0.path, body: $0.body?.replacing("%", with: "x"))) }
+        for (row, answer) in zip(Self.rows, try await fixture.ask(questions)) {
+          #expect(
+            answer.status == 401 && answer.code == stranger.code, "\(stranger.name): \(row.operation): \(answer.status) \(answer.body)")
+          #expect(answer.headers["www-authenticate"]?.hasPrefix("Bearer") == true)
+        }
+      }
+    }
+  }
+
+  @Test func `An appliance that is not theirs answers a stranger exactly as one that does not exist`() async throws {
+    try await APIFixture.run { fixture in
+      let token = try await fixture.token("stranger")
+      for row in Self.rows where row.path.hasPrefix(Self.appliance) {
+        let body = row.body
+        let answers = try await fixture.ask(
+          [row.path, row.path.replacing("EPIC-001", with: "NONE-001"), row.path.replacing("EPIC-001", with: "no%20id%00")].map {
+            Question(row.method, $0, token: token, body: body)
+          })
+        #expect(Set(answers.map(\.body)).count == 1 && Set(answers.map(\.status)) == [404], "\(row.operation)")
+        #expect(answers[0].code == "appliance_not_found")
+      }
+    }
+  }
+
+  /// A token for each, made by the command line.
+  private func tokens(_ fixture: APIFixture) async throws -> [String: String] {
+    var tokens: [String: String] = [:]
+    for user in Self.users { tokens[user] = try await fixture.token(user) }
+    return tokens
+  }
+}
