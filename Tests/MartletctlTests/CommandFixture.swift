@@ -16,8 +16,12 @@ struct CommandFixture: Sendable {
   let stack: LocalStack
   private let environment: [String: String]
 
-  static func run(_ servers: Set<StackServer>, _ body: (CommandFixture) async throws -> Void) async throws {
-    try await LocalStack.run(LocalStackConfiguration(servers)) { stack in
+  static func run(
+    _ servers: Set<StackServer>, services: [MartletService.Plan] = [], _ body: (CommandFixture) async throws -> Void
+  ) async throws {
+    var configuration = LocalStackConfiguration(servers)
+    configuration.services = services
+    try await LocalStack.run(configuration) { stack in
       try await body(CommandFixture(stack: stack, servers: servers))
     }
   }
@@ -35,6 +39,10 @@ struct CommandFixture: Sendable {
     if servers.contains(.mosquitto) {
       environment["MARTLET_MQTT_URL"] = try stack.mosquitto.url(.simulator)
       environment["MARTLET_MQTT_PASSWORD_FILE"] = try stack.mosquitto.passwordFile(.simulator)
+    }
+    if let api = try? stack.service("api-1") {
+      environment["MARTLET_API_URL"] = "http://\(api.host):\(api.port)/api"
+      environment["XDG_CONFIG_HOME"] = stack.folder.path
     }
     self.stack = stack
     self.environment = environment

@@ -15,7 +15,10 @@ package struct Martletctl: AsyncParsableCommand {
       Exit status: 0 done, 1 it did not work, 64 the command line is wrong, 65 a file is wrong, 78 a setting is wrong.
       """,
     version: BuildInfo.version,
-    subcommands: [Migrate.self, Apply.self, IssueToken.self, Tail.self, Simulate.self])
+    subcommands: [
+      Migrate.self, Apply.self, IssueToken.self, Tail.self, Simulate.self, LogIn.self, LogOut.self, Users.self, Appliances.self, Send.self,
+      Events.self, Readings.self, Sessions.self, Revoke.self,
+    ])
 
   package init() {}
 }

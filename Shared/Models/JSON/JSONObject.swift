@@ -48,6 +48,22 @@ package struct JSONObject: Sendable, Hashable {
     return try? JSONObject(parsing: Array(value))
   }
 
+  /// The elements of a member that is an array, each as its text, or nil if it is missing or something else.
+  package func elements(_ name: String) -> [ArraySlice<UInt8>]? {
+    guard let member = member(name), bytes[member.valueRange].first == UInt8(ascii: "[") else { return nil }
+    let start = member.valueRange.lowerBound
+    var ranges: [Range<Int>] = []
+    bytes[member.valueRange].withUnsafeBufferPointer { buffer in
+      var scanner = JSONScanner(buffer)
+      try? scanner.skipArray(depth: 2) { (_, scanner) throws(JSONError) in
+        let first = scanner.position
+        try scanner.skipValue(depth: 2)
+        ranges.append(start + first..<start + scanner.position)
+      }
+    }
+    return ranges.map { bytes[$0] }
+  }
+
   package func contains(_ name: String) -> Bool { member(name) != nil }
 
   /// The member's own text, `"name":value`, as it stood.

@@ -5,6 +5,8 @@ package enum BoundedFile {
   package struct Failure: Error {
     /// The rest of a sentence that begins with the file: "cannot be read: Permission denied".
     package let reason: String
+
+    package init(reason: String) { self.reason = reason }
   }
 
   /// The bytes of the file at `path`.

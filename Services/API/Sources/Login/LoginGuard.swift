@@ -54,7 +54,7 @@ final class LoginGuard: Sendable {
 
   /// Whoever has an IPv6 network has 2^64 addresses in it: they count as one.
   private static func key(_ address: String) -> Int {
-    guard let bytes = TrustedProxies.bytes(ofAddress: address) else { return address.hashValue }
+    guard let bytes = NetworkList.bytes(ofAddress: address) else { return address.hashValue }
     return (bytes.count == 16 ? Array(bytes[..<8]) : bytes).hashValue
   }
 }

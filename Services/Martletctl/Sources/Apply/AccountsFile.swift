@@ -5,6 +5,8 @@ import Yams
 struct AccountsFile: Sendable, Equatable {
   struct UserEntry: Sendable, Equatable {
     var user: User
+    /// The file with the user's password, as it was named; nil leaves the password as it is.
+    var passwordFile: String?
     var place: Place
   }
 

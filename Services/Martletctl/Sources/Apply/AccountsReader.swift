@@ -21,12 +21,14 @@ struct AccountsReader {
   }
 
   private mutating func user(_ node: Node, at path: String) -> AccountsFile.UserEntry? {
-    guard let members = members(node, known: ["id", "name", "role"], at: path) else { return nil }
+    guard let members = members(node, known: ["id", "name", "role", "password_file"], at: path) else { return nil }
     let id = userID(members["id"], at: path + ".id", of: node)
     let name = optionalText(members["name"], at: path + ".name", default: id ?? "", wants: "a name")
     let role = word(members["role"], at: path + ".role", default: UserRole.viewer)
-    guard let id, let name, let role else { return nil }
-    return .init(user: User(id: id, name: name, role: role), place: Self.place(node, path))
+    let passwordFile = optionalText(members["password_file"], at: path + ".password_file", default: "", wants: "the name of a file")
+    guard let id, let name, let role, let passwordFile else { return nil }
+    return .init(
+      user: User(id: id, name: name, role: role), passwordFile: passwordFile.isEmpty ? nil : passwordFile, place: Self.place(node, path))
   }
 
   private mutating func appliance(_ node: Node, at path: String) -> AccountsFile.ApplianceEntry? {

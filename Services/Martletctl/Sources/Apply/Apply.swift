@@ -16,6 +16,7 @@ struct Apply: AsyncParsableCommand {
           - id: demo              # the `sub` of the user's tokens
             name: Demo            # the id when left out
             role: viewer          # viewer (when left out), operator or admin
+            password_file: demo.password  # beside this file; the password stays as it is when left out
         appliances:
           - id: EPIC-001
             owner: demo
@@ -39,17 +40,22 @@ struct Apply: AsyncParsableCommand {
   func run() async throws {
     try await reporting {
       let wanted = try readFile()
+      let passwords = try report { () throws(AccountsFileError) in try PasswordFiles(of: wanted, in: folder) }
       let values = try ConfigurationValues(postgres, redis, file)
       try await Connections.withAccounts(values) { store in
         let present = try await store.accounts()
         try report { () throws(AccountsFileError) in try wanted.requireUsers(among: Set(present.users.keys)) }
         if dryRun {
-          show(try await store.apply(wanted.accounts(), dryRun: true))
+          show(try await store.apply(wanted.accounts(), dryRun: true).map(\.description) + passwords.carryOut(in: store, dryRun: true))
         } else {
           // The announcement's way is known to be open before anything is changed.
           try await Connections.withRedis(values) { redis in
-            show(try await store.apply(wanted.accounts()))
+            let changes = try await store.apply(wanted.accounts()).map(\.description)
+            // The accounts are there whatever becomes of the passwords, so they are announced first.
             try await announce(redis)
+            let passwordChanges = try await passwords.carryOut(in: store, dryRun: false)
+            show(changes + passwordChanges)
+            if !passwordChanges.isEmpty { try await announce(redis) }
           }
         }
       }
@@ -78,8 +84,13 @@ struct Apply: AsyncParsableCommand {
     }
   }
 
-  private func show(_ changes: [AccountChange]) {
-    for change in changes { Console.say(change.description) }
+  /// Where the names of files in the file begin.
+  private var folder: String {
+    path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+  }
+
+  private func show(_ changes: [String]) {
+    for change in changes { Console.say(change) }
     let count = changes.count == 1 ? "1 change" : "\(changes.count) changes"
     Console.say(changes.isEmpty ? "nothing to change" : dryRun ? "\(count) to make" : "\(count) made")
   }

@@ -36,7 +36,7 @@ enum EventLine {
   }
 
   /// Cut, and without what a terminal would obey.
-  private static func visible(_ text: String) -> String {
+  static func visible(_ text: String) -> String {
     var visible = ""
     for scalar in text.unicodeScalars.prefix(characterCountMax) {
       switch scalar.properties.generalCategory {

@@ -1,0 +1,92 @@
+import Foundation
+import LocalStack
+import Subprocess
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct `Commands that speak to the API` {
+  private static let accounts = """
+    users: [{id: demo, password_file: demo.password}, {id: root, role: admin, password_file: root.password}]
+    appliances: [{id: EPIC-001, owner: demo, name: Kitchen}]
+    """
+
+  /// A stack with the API, whose users have passwords from files beside the accounts.
+  private func withAPI(_ body: (CommandFixture, _ folder: String) async throws -> Void) async throws {
+    try await CommandFixture.run([.postgres, .redis, .mosquitto], services: [MartletService.Plan("api")]) { fixture in
+      let folder = fixture.stack.folder.path
+      for (name, text) in [("accounts.yaml", Self.accounts), ("demo.password", "a long password\n"), ("root.password", "another long one")]
+      {
+        try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
+      }
+      let applied = try await fixture.martletctl("apply", "\(folder)/accounts.yaml")
+      try #require(applied.status == .exited(0), "\(applied)")
+      #expect(applied.output.contains("+ password of user demo\n"))
+      try await body(fixture, folder)
+    }
+  }
+
+  @Test func `apply takes passwords from files, changes what differs, and tells a file that will not do`() async throws {
+    try await withAPI { fixture, folder in
+      #expect(try await fixture.martletctl("apply", "\(folder)/accounts.yaml").output == "nothing to change\n")
+      try "a new long password".write(toFile: "\(folder)/demo.password", atomically: true, encoding: .utf8)
+      let planned = try await fixture.martletctl("apply", "\(folder)/accounts.yaml", "--dry-run")
+      #expect(planned.output == "~ password of user demo\n1 change to make\n")
+      #expect(try await fixture.martletctl("apply", "\(folder)/accounts.yaml").output == "~ password of user demo\n1 change made\n")
+      try "short".write(toFile: "\(folder)/demo.password", atomically: true, encoding: .utf8)
+      let refused = try await fixture.martletctl("apply", "\(folder)/accounts.yaml")
+      #expect(refused.status == .exited(65))
+      #expect(refused.errors.contains("line 1: users[0].password_file: the file demo.password must hold a password of 8 to 1024 bytes"))
+      #expect(!refused.errors.contains("short\n"))
+    }
+  }
+
+  @Test func `login keeps a session that only its user can read, and logout ends it`() async throws {
+    try await withAPI { fixture, folder in
+      let nobody = try await fixture.martletctl("appliances")
+      #expect(nobody.status == .exited(1) && nobody.errors.contains("martletctl login"), "\(nobody)")
+      let wrong = try await fixture.martletctl("login", "demo", input: "wrong password\n")
+      #expect(wrong.status == .exited(1) && wrong.errors.contains("invalid_credentials"), "\(wrong)")
+      let login = try await fixture.martletctl("login", "demo", input: "a long password\n")
+      #expect(login.status == .exited(0), "\(login)")
+      let file = "\(folder)/martletctl/session.json"
+      #expect(try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int == 0o600)
+      #expect(
+        try await fixture.martletctl("appliances").output
+          == "ID        NAME     DIALECT  OWNER  PERMISSION\nEPIC-001  Kitchen  epicura  demo   own\n")
+
+      // An access token that is not good any more is renewed by the refresh token, once.
+      let session = try String(contentsOfFile: file, encoding: .utf8)
+      let stale = session.replacing(/"access_token":"[^"]*"/, with: #""access_token":"stale""#)
+      try stale.write(toFile: file, atomically: false, encoding: .utf8)
+      #expect(try await fixture.martletctl("appliances", "--json").output.contains(#""id":"EPIC-001""#))
+      #expect(try String(contentsOfFile: file, encoding: .utf8) != stale)
+
+      #expect(try await fixture.martletctl("logout").status == .exited(0))
+      #expect(!FileManager.default.fileExists(atPath: file))
+    }
+  }
+
+  @Test func `lists are tables, or JSON one a line, and refusals say why`() async throws {
+    try await withAPI { fixture, folder in
+      _ = try await fixture.martletctl("login", "demo", "--password-file", "\(folder)/demo.password")
+      let users = try await fixture.martletctl("users")
+      #expect(users.status == .exited(1) && users.errors.contains("(not_permitted, 403)"), "\(users)")
+      let send = try await fixture.martletctl("send", "EPIC-001", "cooking:start", "--data", #"{"recipe_id":"r-1"}"#)
+      #expect(send.status == .exited(1) && send.output.contains("failed (APPLIANCE_OFFLINE: "), "\(send)")
+      #expect(try await fixture.martletctl("send", "EPIC-001", "cooking:start", "--data", "[]").status == .exited(64))
+      let events = try await fixture.martletctl("events", "EPIC-002")
+      #expect(events.errors.contains("(appliance_not_found, 404)"), "\(events)")
+      for command in ["sessions", "readings"] {
+        let ended = try await fixture.martletctl(command, "EPIC-001", "--json")
+        #expect(ended.status == .exited(0) && ended.output.isEmpty, "\(ended)")
+      }
+      #expect(try await fixture.martletctl("revoke", "me").output == "every token of me is revoked\n")
+      #expect(try await fixture.martletctl("appliances").errors.contains("token_revoked"))
+
+      _ = try await fixture.martletctl("login", "root", "--password-file", "\(folder)/root.password")
+      #expect(try await fixture.martletctl("users").output == "ID    NAME  ROLE\ndemo  demo  viewer\nroot  root  admin\n")
+      #expect(
+        try await fixture.martletctl("users", "--limit", "1", "--json").output
+          == "{\"id\":\"demo\",\"name\":\"demo\",\"role\":\"viewer\"}\n")
+    }
+  }
+}
