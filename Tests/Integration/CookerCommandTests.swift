@@ -1,0 +1,62 @@
+import LocalStack
+import Testing
+
+/// Commands from an app on one replica to a cooker, and what others see of it on another.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct CookerCommandTests {
+  private static let appliance = "EPIC-001"
+
+  /// What becomes of commands that an app sends which is subscribed to nothing.
+  private func send(_ types: String..., on backbone: Backbone) async throws -> String {
+    try await Tool.run(
+      ["/usr/bin/python3", Clients.path("commander.py"), backbone.gateway(1), Self.appliance] + types,
+      environment: ["TOKEN": backbone.token], limit: .seconds(120))
+  }
+
+  private func startCooker(_ manner: String, on backbone: Backbone) async throws {
+    try await backbone.stack.keepMartletctl(
+      "cooker", ["simulate", "epicura", Self.appliance, "--waits", "--interval", "0.2", "--speed", "50", "--commands", manner])
+  }
+
+  private func waitForStatus(_ status: String, _ app: Subscriber) async throws {
+    _ = try await app.event("appliance:status") { $0["data"]?["status"]?.string == status }
+  }
+
+  @Test func `A cooker does what an app on one replica says, an app on another sees it, and a cooker that is gone is told at once`()
+    async throws
+  {
+    try await Backbone.run(appliances: [Self.appliance]) { backbone in
+      try await Subscriber.run(backbone.gateway(2), token: backbone.token, appliances: [Self.appliance]) { witness in
+        try await startCooker("obey", on: backbone)
+        try await waitForStatus("online", witness)
+        #expect(try await send("cooking:start", on: backbone) == "cooking:start command:acknowledged")
+        _ = try await witness.event("cooking:started")
+        _ = try await witness.event("cooking:progress")
+        #expect(
+          try await send("cooking:pause", "cooking:resume", "cooking:stop", on: backbone) == """
+            cooking:pause command:acknowledged
+            cooking:resume command:acknowledged
+            cooking:stop command:acknowledged
+            """)
+        for type in ["cooking:start", "cooking:pause", "cooking:resume", "cooking:stop"] {
+          for step in ["command:requested", "command:sent", "command:acknowledged"] {
+            _ = try await witness.event(step) { $0["data"]?["type"]?.string == type }
+          }
+        }
+        try await backbone.stack.kill("cooker")
+        try await waitForStatus("offline", witness)
+        #expect(try await send("cooking:pause", on: backbone) == "cooking:pause command:failed APPLIANCE_OFFLINE")
+      }
+    }
+  }
+
+  @Test func `A silent cooker is told of at the deadline`() async throws {
+    try await Backbone.run(appliances: [Self.appliance]) { backbone in
+      try await Subscriber.run(backbone.gateway(2), token: backbone.token, appliances: [Self.appliance]) { witness in
+        try await startCooker("silent", on: backbone)
+        try await waitForStatus("online", witness)
+        #expect(try await send("cooking:pause", on: backbone) == "cooking:pause command:failed COMMAND_TIMEOUT")
+        _ = try await witness.event("command:failed") { $0["data"]?["code"]?.string == "COMMAND_TIMEOUT" }
+      }
+    }
+  }
+}
