@@ -34,6 +34,8 @@ package struct MosquittoServer: StackPart {
     var settings = [
       "include_dir \(try DeployFiles.path("mosquitto/conf.d"))", "password_file \(passwordFile)",
       "acl_file \(try DeployFiles.path("mosquitto/acl"))", "persistence_location \(home)/", "log_dest stdout",
+      // Who came and why they went, for whoever wonders at a failing test.
+      "connection_messages true",
       "listener \(port) \(host)",
     ]
     if let tls, let certificates {
