@@ -2,6 +2,7 @@ internal import Backoff
 internal import EventLog
 internal import Models
 internal import NIOCore
+internal import WebSocketTransport
 
 /// What the feed has done.
 struct FeedCounters: Sendable {

@@ -4,24 +4,24 @@ internal import ServiceLifecycle
 ///
 /// A job keeps its own deadlines. At most `runningMax` run at a time and `waitingMax` wait; one more is refused, and whoever wanted it tells
 /// its client to try again.
-final class JobQueue: Service, Sendable {
-  typealias Job = @Sendable () async -> Void
+package final class JobQueue: Service, Sendable {
+  package typealias Job = @Sendable () async -> Void
 
   private let runningMax: Int
   private let jobs: AsyncStream<Job>
   private let sink: AsyncStream<Job>.Continuation
 
-  init(waitingMax: Int = 65_536, runningMax: Int) {
+  package init(waitingMax: Int = 65_536, runningMax: Int) {
     self.runningMax = runningMax
     (jobs, sink) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .bufferingOldest(waitingMax))
   }
 
   /// From any thread. False when the job was refused.
-  func submit(_ job: @escaping Job) -> Bool {
+  package func submit(_ job: @escaping Job) -> Bool {
     if case .enqueued = sink.yield(job) { true } else { false }
   }
 
-  func run() async throws {
+  package func run() async throws {
     await withTaskGroup(of: Void.self) { group in
       var running = 0
       for await job in jobs.cancelOnGracefulShutdown() {
