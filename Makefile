@@ -43,6 +43,20 @@ test: packages ## Build and run every test against real servers
 	$(SWIFT_BUILD) --build-tests
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest $(if $(XUNIT),--xunit-output $(XUNIT))
 
+# A camera and a browser that are none of ours: Python's aiortc in a virtual environment beside the build, Debian's Chromium and coturn.
+VIDEO := $(SCRATCH)/video
+
+$(VIDEO)/ready:
+	python3 -m venv $(VIDEO)
+	$(VIDEO)/bin/pip install --quiet aiortc==1.16.0 websockets==10.4
+	touch $@
+
+.PHONY: video
+video: packages $(VIDEO)/ready ## Watch a real video through the signaling broker, directly and by TURN
+	@deploy/install-packages coturn chromium-headless-shell
+	$(SWIFT_BUILD) --build-tests
+	MARTLET_VIDEO_PYTHON=$(abspath $(VIDEO))/bin/python swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest --filter SignalingVideoTests
+
 .PHONY: bench
 bench: build ## Measure throughput, latency and memory, and print the figures
 	@$(SCRATCH)/release/bench

@@ -39,6 +39,7 @@ let package = Package(
     .executable(name: "ingest", targets: ["IngestMain"]),
     .executable(name: "persister", targets: ["PersisterMain"]),
     .executable(name: "api", targets: ["APIMain"]),
+    .executable(name: "signaling", targets: ["SignalingMain"]),
     .executable(name: "martletctl", targets: ["MartletctlMain"]),
     .executable(name: "localstack", targets: ["LocalStackMain"]),
     .executable(name: "bench", targets: ["Bench"]),
@@ -165,6 +166,13 @@ let package = Package(
         metrics,
       ])
     + service(
+      "Signaling",
+      nio + [
+        "Access", "Backoff", "Digests", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", "TrustedProxies",
+        "WebSocketTransport", lifecycle, logging, metrics,
+      ])
+    + [tests(of: "Signaling", ["Models", "Store"])]
+    + service(
       "Martletctl",
       nio + [
         "Access", "EventLog", "Models", "MQTTClient", "PostgresClient", "RedisClient", "ServiceRuntime", "Store",
@@ -182,7 +190,8 @@ let package = Package(
       .testTarget(
         name: "IntegrationTests",
         dependencies: [
-          "LocalStack", "LocalStackMain", "APIMain", "GatewayMain", "IngestMain", "PersisterMain", "MartletctlMain", subprocess,
+          "LocalStack", "LocalStackMain", "APIMain", "GatewayMain", "IngestMain", "PersisterMain", "SignalingMain", "MartletctlMain",
+          subprocess,
         ],
         path: "Tests/Integration", exclude: ["Clients"]),
       .executableTarget(
@@ -191,7 +200,7 @@ let package = Package(
           "Commands", "EventLog", "LocalStack", "Models", "MQTTClient", "RedisClient", "ServiceRuntime", arguments, logging,
         ],
         path: "Tests/Benchmarks",
-        exclude: ["README.md"]),
+        exclude: ["README.md", "signaling_load.py"]),
       .testTarget(name: "HouseRulesTests", path: "Tests/HouseRulesTests"),
     ],
   swiftLanguageModes: [.v6]

@@ -12,6 +12,19 @@ package enum Digests {
     digest(bytes, EVP_sha256(), size: 32)
   }
 
+  /// HMAC-SHA-1 of `bytes` (20 bytes). Only for the TURN servers' time-limited credentials, which are defined by it.
+  package static func hmacSHA1(_ bytes: some Collection<UInt8>, key: [UInt8]) -> [UInt8] {
+    let message = ContiguousArray(bytes)
+    return [UInt8](unsafeUninitializedCapacity: 20) { output, count in
+      var length: UInt32 = 0
+      let done = message.withUnsafeBufferPointer {
+        HMAC(EVP_sha1(), key, Int32(key.count), $0.baseAddress, $0.count, output.baseAddress, &length)
+      }
+      precondition(done != nil && length == 20, "OpenSSL refused a digest: its installation is broken")
+      count = 20
+    }
+  }
+
   /// Whether two secrets are equal, in a time that depends on their lengths alone.
   package static func constantTimeEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
     left.count == right.count && CRYPTO_memcmp(left, right, left.count) == 0

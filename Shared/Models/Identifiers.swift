@@ -39,6 +39,9 @@ package struct EventType: Hashable, Sendable, CustomStringConvertible {
   package static let lengthMax = 64
   package let rawValue: String
 
+  /// What a camera last said of itself (the signaling document, "Device Presence").
+  package static let appliancePresence = EventType(known: "appliance:presence")
+
   /// The life of a command (SPEC, section 4).
   package static let commandRequested = EventType(known: "command:requested")
   package static let commandSent = EventType(known: "command:sent")

@@ -28,5 +28,6 @@ package struct Migration: Hashable, Sendable {
     Migration(4, "0004_roles.sql", PackageResources._004_roles_sql),
     Migration(5, "0005_access.sql", PackageResources._005_access_sql),
     Migration(6, "0006_history.sql", PackageResources._006_history_sql),
+    Migration(7, "0007_watch_sessions.sql", PackageResources._007_watch_sessions_sql),
   ]
 }

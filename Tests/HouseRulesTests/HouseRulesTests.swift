@@ -29,6 +29,10 @@ import Testing
     "API": [
       "Models", "EventLog", "Store", "Access", "Commands", "Digests", "RedisClient", "PostgresClient", "ServiceRuntime", "TrustedProxies",
     ],
+    "Signaling": [
+      "Models", "EventLog", "Store", "Access", "Digests", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime",
+      "Backoff", "TrustedProxies",
+    ],
     "Martletctl": ["Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "MQTTClient", "ServiceRuntime"],
   ]
 

@@ -10,9 +10,10 @@ import LocalStack
   struct Options: ParsableArguments {
     @Option(help: "The folder for data, logs and secrets.") var folder = ".local"
     @Option(help: "How many gateway replicas serve behind nginx, 1 to 16.") var gateways = 2
+    @Option(help: "How many signaling brokers serve behind nginx, 1 to 16.") var signaling = 1
     @Option(help: "Start just this server (postgres, redis, mosquitto; may be repeated) and no service.") var only: [String] = []
 
-    func session() throws -> StackSession { try StackSession(folder: folder, gateways: gateways, only: only) }
+    func session() throws -> StackSession { try StackSession(folder: folder, gateways: gateways, signaling: signaling, only: only) }
   }
 
   struct Demo: AsyncParsableCommand {

@@ -57,7 +57,7 @@ package struct LocalStack: Sendable {
       configuration.servers.contains(.nginx)
       ? try NginxServer(
         folder: folder, port: configuration.port(configuration.httpPort, for: "HTTP"), gateways: addresses["gateway"] ?? [],
-        apis: addresses["api"] ?? []) : nil
+        apis: addresses["api"] ?? [], signaling: addresses["signaling"] ?? []) : nil
   }
 
   // MARK: The parts

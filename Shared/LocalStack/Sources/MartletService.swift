@@ -19,13 +19,13 @@ package struct MartletService: StackPart {
 
     /// So many replicas of a service: `gateway-1`, `gateway-2` …
     package static func replicas(_ count: Int, of executable: String, environment: [String: String] = [:]) -> [Plan] {
-      (1...count).map { Plan(executable, name: "\(executable)-\($0)", environment: environment) }
+      (0..<count).map { Plan(executable, name: "\(executable)-\($0 + 1)", environment: environment) }
     }
   }
 
   package let name: String
   package let host = "127.0.0.1"
-  /// The port of the service itself; only the gateway and the API listen on it.
+  /// The port of the service itself; only gateway, API and signaling listen on it.
   package let port: Int
   /// The port of `/livez`, `/readyz` and `/metrics`.
   package let adminPort: Int

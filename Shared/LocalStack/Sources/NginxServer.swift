@@ -1,4 +1,4 @@
-/// nginx in front of the replicas of the gateway and of the API.
+/// nginx in front of the replicas of gateway, API and signaling.
 package struct NginxServer: StackPart {
   package let host = "127.0.0.1"
   package let port: Int
@@ -8,7 +8,8 @@ package struct NginxServer: StackPart {
   /// - Parameters:
   ///   - gateways: `host:port` of each replica.
   ///   - apis: the same of the API's.
-  init(folder: StackFolder, port: Int, gateways: [String], apis: [String]) throws {
+  ///   - signaling: the same of the signaling broker's.
+  init(folder: StackFolder, port: Int, gateways: [String], apis: [String], signaling: [String]) throws {
     self.port = port
     let name = StackServer.nginx.rawValue
     let home = try folder.makePrivate(name)
@@ -16,7 +17,7 @@ package struct NginxServer: StackPart {
       "nginx/martlet.conf.template",
       [
         "MARTLET_LISTEN": "\(host):\(port) backlog=4096", "MARTLET_ACCESS_LOG": folder.log("nginx-access"), "MARTLET_ERROR_LOG": "stderr",
-        "MARTLET_GATEWAYS": Self.upstream(gateways), "MARTLET_APIS": Self.upstream(apis),
+        "MARTLET_GATEWAYS": Self.upstream(gateways), "MARTLET_APIS": Self.upstream(apis), "MARTLET_SIGNALING": Self.upstream(signaling),
       ])
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "  \($0)_temp_path \(home)/\($0);" }
     let main = """

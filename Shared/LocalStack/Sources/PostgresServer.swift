@@ -11,8 +11,9 @@ package struct PostgresServer: StackPart {
     case ingest = "martlet_ingest"
     case persister = "martlet_persister"
     case api = "martlet_api"
+    case signaling = "martlet_signaling"
 
-    static let services: [Role] = [.gateway, .ingest, .persister, .api]
+    static let services: [Role] = [.gateway, .ingest, .persister, .api, .signaling]
   }
 
   package let host = "127.0.0.1"

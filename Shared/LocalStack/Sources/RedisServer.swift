@@ -2,7 +2,7 @@
 package struct RedisServer: StackPart {
   /// The users of `deploy/redis/users.acl`.
   package enum User: String, Sendable, CaseIterable {
-    case gateway, ingest, persister, api
+    case gateway, ingest, persister, api, signaling
     /// May do everything: `martletctl`, tests.
     case admin
   }

@@ -46,7 +46,7 @@ package struct StackReport: Codable, Sendable {
   }
 
   package struct Service: Codable, Sendable {
-    /// The service's own address; only the gateway and the API listen on it.
+    /// The service's own address; only gateway, API and signaling listen on it.
     package var address: String
     /// The address of `/livez`, `/readyz` and `/metrics`.
     package var admin: String

@@ -5,21 +5,24 @@ import UnixSignals
 package struct StackSession: Sendable {
   private let folder: StackFolder
   private let gateways: Int
+  private let signaling: Int
   private let only: [String]
 
   /// - Parameters:
   ///   - folder: for data, logs and secrets; kept.
   ///   - gateways: how many gateway replicas serve behind nginx.
+  ///   - signaling: how many signaling brokers.
   ///   - only: start just these servers and no service; empty for the whole.
-  package init(folder: String, gateways: Int, only: [String] = []) throws {
+  package init(folder: String, gateways: Int, signaling: Int = 1, only: [String] = []) throws {
     for name in only where StackServer(rawValue: name) == nil || name == StackServer.nginx.rawValue {
       throw LocalStackError(.unknownPart, part: "--only", "There is no server `\(name)`; give postgres, redis or mosquitto.")
     }
-    guard (1...16).contains(gateways) else {
-      throw LocalStackError(.unusable, part: "--gateways", "It is \(gateways); give a number from 1 to 16.")
+    for (option, count) in [("--gateways", gateways), ("--signaling", signaling)] where !(1...16).contains(count) {
+      throw LocalStackError(.unusable, part: option, "It is \(count); give a number from 1 to 16.")
     }
     self.folder = try StackFolder(folder)
     self.gateways = gateways
+    self.signaling = signaling
     self.only = only
   }
 
@@ -62,7 +65,7 @@ package struct StackSession: Sendable {
     let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let detach = #"setsid "$@" </dev/null >>"$0" 2>&1 & echo $!"#
     let identifier = try await Tool.run(
-      ["sh", "-c", detach, log, program, "run", "--folder", folder.path, "--gateways", String(gateways)]
+      ["sh", "-c", detach, log, program, "run", "--folder", folder.path, "--gateways", String(gateways), "--signaling", String(signaling)]
         + only.flatMap { ["--only", $0] }, named: "localstack")
     try await follow(log: log, until: Int32(identifier) ?? 0)
   }
@@ -86,7 +89,7 @@ package struct StackSession: Sendable {
     }
     var configuration =
       only.isEmpty
-      ? LocalStackConfiguration.whole(gateways: gateways, folder: folder.path)
+      ? LocalStackConfiguration.whole(gateways: gateways, signaling: signaling, folder: folder.path)
       : LocalStackConfiguration(Set(only.compactMap(StackServer.init(rawValue:))), folder: folder.path)
     configuration.httpPort = 8080
     configuration.mqttPort = 1883

@@ -1,0 +1,62 @@
+internal import Models
+
+/// What waits to be done for one connection, in which order, and how much of it. Pure.
+///
+/// Frames are taken in their order; what waits for the client is fetched before the next of them, once for any number of rings.
+struct ConnectionQueue {
+  enum Work: Equatable, Sendable {
+    case frame([UInt8])
+    case collect
+    case takePlaceAnew
+    case accessChanged(AccessChange)
+    case closed(inGoodOrder: Bool)
+  }
+
+  /// Frames that may wait; a well-behaved client never has so many.
+  static let frameCountMax = 128
+
+  private var frames: [[UInt8]] = []
+  private var mustCollect = false
+  private var mustTakePlaceAnew = false
+  private var change: AccessChange?
+  private var close: Bool?
+  private var isOver = false
+
+  /// False when too many wait already.
+  mutating func append(_ frame: [UInt8]) -> Bool {
+    guard frames.count < Self.frameCountMax else { return false }
+    frames.append(frame)
+    return true
+  }
+
+  mutating func ring() { mustCollect = true }
+  mutating func takePlaceAnew() { mustTakePlaceAnew = true }
+  mutating func accessChanged(_ next: AccessChange) { change = change == nil || change == next ? next : .everything }
+  mutating func closed(inGoodOrder: Bool) { close = inGoodOrder }
+
+  /// What the client said before it closed still counts; what waits for it does not any more.
+  mutating func next() -> Work? {
+    if isOver { return nil }
+    if close == nil {
+      if mustTakePlaceAnew {
+        mustTakePlaceAnew = false
+        return .takePlaceAnew
+      }
+      if let change {
+        self.change = nil
+        return .accessChanged(change)
+      }
+      if mustCollect {
+        mustCollect = false
+        return .collect
+      }
+    }
+    if !frames.isEmpty { return .frame(frames.removeFirst()) }
+    guard let close else { return nil }
+    isOver = true
+    return .closed(inGoodOrder: close)
+  }
+
+  /// The client was sent away: what it said and was not heard yet does not count.
+  mutating func dropFrames() { frames.removeAll() }
+}

@@ -1,0 +1,169 @@
+internal import Access
+internal import EventLog
+internal import Models
+internal import WebSocketTransport
+
+/// A device's side of the document: which device it is, and that it still is.
+actor DeviceDesk: Desk {
+  /// Presence messages of one connection that are kept and passed on.
+  private static let presenceBurst = 5
+
+  private struct Introduction {
+    let device: ApplianceID
+    let credential: String?
+    var generation: Int64
+    var seat: WatchSession.Seat
+  }
+
+  private let watchroom: Watchroom
+  private let door: DeviceDoor
+  private let log: any EventLog
+  private let place: Place
+  private let number: UInt64
+  /// What came with the request to prove itself, if anything did.
+  private let credential: String?
+  private var introduction: Introduction?
+  private var understandsCredentials = false
+  private var presences = TokenBucket(burst: DeviceDesk.presenceBurst, perSecond: 1)
+
+  init(_ watchroom: Watchroom, door: DeviceDoor, log: any EventLog, place: Place, number: UInt64, credential: String?) {
+    (self.watchroom, self.door, self.log, self.place) = (watchroom, door, log, place)
+    (self.number, self.credential) = (number, credential)
+  }
+
+  private var switchboard: Switchboard { watchroom.switchboard }
+
+  func received(_ request: SignalingRequest) async throws -> [DeskReply] {
+    let id = request.requestID
+    if case .hello(let hello) = request.message { return try await admit(hello, id) }
+    guard let introduction else { return [.refuse(.unauthorized, id)] }
+    switch request.message {
+    case .hello: return []
+    case .heartbeat: return [.send(.heartbeatAck, id)]
+    case .offer(let watch, let sdp): return try await signal(.offer(sdp), watch, introduction, id)
+    case .answer(let watch, let sdp): return try await signal(.answer(sdp), watch, introduction, id)
+    case .candidate(let watch, let value): return try await signal(.candidate(value), watch, introduction, id)
+    case .presence(let data): return try await keep(data, of: introduction.device, id)
+    case .watchRequest: return [.refuse("A device does not send 'watch_request'", id)]
+    case .endWatch: return [.refuse("A device does not send 'end_watch'", id)]
+    case .auth: return [.refuse("A device does not send 'auth'", id)]
+    }
+  }
+
+  // MARK: Which device it is
+
+  private func admit(_ hello: SignalingHello, _ id: String?) async throws -> [DeskReply] {
+    guard let name = hello.deviceID else { return [.refuse("'payload.device_id' must be a string", id)] }
+    if let introduction {
+      return introduction.device.rawValue == name ? [.send(.deviceHelloAck(introduction.device), id)] : [.refuse(.unauthorized, id)]
+    }
+    let credential = credential ?? hello.token
+    guard let device = try? ApplianceID(name) else { return [.close(.policyViolation, SignalingRejection.deviceNotFound.message)] }
+    switch await door.admit(device, credential: credential) {
+    case .refused(let text): return [.close(.policyViolation, text)]
+    case .unavailable: return [.close(.internalError, "The device cannot be looked up now")]
+    case .admitted: break
+    }
+    understandsCredentials = hello.features.contains(SignalingHello.iceServersFeature)
+    do {
+      guard try await attach(device, credential, expecting: nil) else { return [Self.superseded] }
+    } catch {
+      return [.close(.internalError, "The device cannot be connected now")]
+    }
+    return [.introduced(until: nil), .send(.deviceHelloAck(device), id)] + ((try? await collect()) ?? [])
+  }
+
+  private static let superseded = DeskReply.close(.policyViolation, "Another connection of this device took the place of this one")
+
+  /// The device is here from now on, and so are its sessions. False when a newer connection of it is elsewhere.
+  private func attach(_ device: ApplianceID, _ credential: String?, expecting generation: Int64?) async throws -> Bool {
+    let replica = place.replica
+    try await switchboard.note(.device(device), of: replica)
+    switch try await switchboard.attach(device, replica: replica, connection: number, expecting: generation) {
+    case .superseded:
+      try await switchboard.takeBack(.device(device), of: replica)
+      return false
+    case .attached(let generation, let sessions):
+      let seat = WatchSession.Seat(replica: replica, connection: number, generation: generation)
+      introduction = Introduction(device: device, credential: credential, generation: generation, seat: seat)
+      for watch in sessions { _ = try await watchroom.apply(.returned(.device, seat), to: watch) }
+      return true
+    }
+  }
+
+  func takePlaceAnew() async throws -> [DeskReply] {
+    guard let introduction else { return [] }
+    let isHere = try await attach(introduction.device, introduction.credential, expecting: introduction.generation)
+    return isHere ? try await collect() : [Self.superseded]
+  }
+
+  func accessChanged(_ change: AccessChange) async throws -> [DeskReply] {
+    guard let introduction else { return [] }
+    switch change {
+    case .appliance(let device) where device == introduction.device: break
+    case .everything, .token: break
+    case .appliance, .user: return []
+    }
+    switch await door.admit(introduction.device, credential: introduction.credential) {
+    case .admitted: return []
+    case .refused(let text): return [.close(.policyViolation, text)]
+    case .unavailable: throw Unanswered()
+    }
+  }
+
+  // MARK: What it says
+
+  private func signal(
+    _ signal: WatchSession.Signal, _ watch: WatchID, _ introduction: Introduction, _ id: String?
+  ) async throws -> [DeskReply] {
+    let device = introduction.device
+    switch try await watchroom.apply(.signal(.device, introduction.seat, signal), to: watch, where: { $0.device == device }) {
+    case .done: return []
+    case .refused(let reason): return [.refuse(reason, id)]
+    case .noSession: return [.refuse(.sessionNotFound, id)]
+    }
+  }
+
+  private func keep(_ data: [UInt8], of device: ApplianceID, _ id: String?) async throws -> [DeskReply] {
+    let now = Timestamp.now()
+    guard presences.spend(at: now) else { return [.refuse("Too many presence messages", id)] }
+    try await switchboard.keepPresence(data, of: device, at: now)
+    let event = Event(type: .appliancePresence, applianceID: device, timestamp: now, data: data)
+    _ = try await log.append([LogEntry(.event(event), order: now)])
+    return []
+  }
+
+  // MARK: What waits for it
+
+  func collect() async throws -> [DeskReply] {
+    guard let introduction else { return [] }
+    var replies: [DeskReply] = []
+    while true {
+      switch try await switchboard.takeMail(of: introduction.device, generation: introduction.generation) {
+      case .frames(let frames, let hasMore):
+        replies += frames.compactMap(deliver)
+        if !hasMore { return replies }
+      case .superseded: return [Self.superseded]
+      case .absent, .gone: return replies + (try await takePlaceAnew())
+      }
+    }
+  }
+
+  private func deliver(_ bytes: [UInt8]) -> DeskReply? {
+    guard let frame = WatchFrame(parsing: bytes), frame.kind != .credentials || understandsCredentials else { return nil }
+    return .send(frame.text)
+  }
+
+  // MARK: The end
+
+  func closed(inGoodOrder: Bool) async {
+    guard let introduction else { return }
+    let (watchroom, switchboard) = (watchroom, switchboard)
+    await Watchroom.surely(watchroom.logger) {
+      let watches = try await switchboard.detach(introduction.device, generation: introduction.generation)
+      let input: WatchSession.Input = inGoodOrder ? .left(.device, introduction.seat) : .lost(.device, introduction.seat)
+      for watch in watches { _ = try await watchroom.apply(input, to: watch) }
+      try await switchboard.takeBack(.device(introduction.device), of: introduction.seat.replica)
+    }
+  }
+}

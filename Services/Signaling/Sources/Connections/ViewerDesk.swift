@@ -1,0 +1,191 @@
+internal import Access
+internal import Models
+internal import WebSocketTransport
+
+/// A viewer's side of the document: who it is, and which sessions it has.
+actor ViewerDesk: Desk {
+  struct Limits: Sendable {
+    /// Sessions of one connection at the same time.
+    var watchesMax = 16
+    var requestBurst = 20
+    var requestsPerSecond = 1.0
+  }
+
+  private let watchroom: Watchroom
+  private let gate: AccessGate
+  private let place: Place
+  private let number: UInt64
+  /// The token that came with the request, if one did.
+  private let token: String?
+  private let limits: Limits
+  private var principal: Principal?
+  /// The sessions that are this connection's, as far as it knows.
+  private var watches: [WatchID: ApplianceID] = [:]
+  private var requests: TokenBucket
+  private var understandsCredentials = false
+
+  init(_ watchroom: Watchroom, gate: AccessGate, place: Place, number: UInt64, token: String?, limits: Limits) {
+    (self.watchroom, self.gate, self.place, self.number, self.token, self.limits) = (watchroom, gate, place, number, token, limits)
+    requests = TokenBucket(burst: limits.requestBurst, perSecond: limits.requestsPerSecond)
+  }
+
+  private var switchboard: Switchboard { watchroom.switchboard }
+  private var seat: WatchSession.Seat { WatchSession.Seat(replica: place.replica, connection: number) }
+
+  func received(_ request: SignalingRequest) async throws -> [DeskReply] {
+    let id = request.requestID
+    if case .hello(let hello) = request.message {
+      understandsCredentials = hello.features.contains(SignalingHello.iceServersFeature)
+      return await admit(token ?? hello.token, id) { .viewerHelloAck(userID: $0.subject) }
+    }
+    guard let principal else { return [.refuse(.unauthorized, id)] }
+    switch request.message {
+    case .hello: return []
+    case .heartbeat: return [.send(.heartbeatAck, id)]
+    case .auth(let token): return await admit(token, id) { .authenticated(until: $0.expiresAt) }
+    case .watchRequest(let device): return try await begin(device, principal, id)
+    case .offer(let watch, let sdp): return try await signal(.offer(sdp), watch, principal, id)
+    case .answer(let watch, let sdp): return try await signal(.answer(sdp), watch, principal, id)
+    case .candidate(let watch, let value): return try await signal(.candidate(value), watch, principal, id)
+    case .endWatch(let watch): return try await apply(.endWatch(seat), watch, principal, id)
+    case .presence: return [.refuse("A viewer does not send 'device_presence'", id)]
+    }
+  }
+
+  // MARK: Who it is
+
+  /// A connection stays its user's: a new token may only prolong it.
+  private func admit(_ token: String?, _ id: String?, answer: (Principal) -> SignalingServerMessage) async -> [DeskReply] {
+    switch await gate.admit(token) {
+    case .admitted(let admitted):
+      guard principal == nil || principal?.subject == admitted.subject else { return [.refuse(.unauthorized, id)] }
+      principal = admitted
+      return [.introduced(until: admitted.expiresAt), .send(answer(admitted), id)]
+    // One that is in keeps what it has until its end.
+    case .refused where principal != nil: return [.refuse("Invalid token", id)]
+    case .refused(let error): return [.close(.policyViolation, error.text)]
+    case .unavailable where principal != nil: return [.fail(SignalingRejection(Unavailability.message, requestID: id))]
+    case .unavailable: return [.close(.internalError, "The token cannot be checked now")]
+    }
+  }
+
+  func accessChanged(_ change: AccessChange) async throws -> [DeskReply] {
+    guard let principal, concerns(change, principal) else { return [] }
+    guard let left = await gate.recheck(principal, Array(Set(watches.values))) else { throw Unanswered() }
+    if let refusal = left.refusal { return [.close(.policyViolation, refusal.text)] }
+    for (watch, device) in watches where left.lost.contains(device) { _ = try await watchroom.apply(.stop(.error), to: watch) }
+    return []
+  }
+
+  private func concerns(_ change: AccessChange, _ principal: Principal) -> Bool {
+    switch change {
+    case .everything: true
+    case .user(let id), .token(_, ofUser: let id): id == principal.subject
+    case .appliance(let device): watches.values.contains(device)
+    }
+  }
+
+  // MARK: Sessions
+
+  private func begin(_ name: String, _ principal: Principal, _ id: String?) async throws -> [DeskReply] {
+    let start = ContinuousClock.now
+    guard requests.spend(at: .now()) else { return [.refuse("Too many watch requests", id)] }
+    guard watches.count < limits.watchesMax else { return [.refuse("Too many sessions on this connection", id)] }
+    guard let device = try? ApplianceID(name) else { return [.refuse(.deviceNotFound, id)] }
+    switch await gate.permission(of: principal, on: device) {
+    case .refused: return [.refuse(.deviceNotFound, id)]
+    case .unavailable: throw Unanswered()
+    case .granted: break
+    }
+    switch try await watchroom.begin(device, userID: principal.subject, viewer: seat) {
+    case .offline: return [.refuse(.deviceOffline, id)]
+    case .busy: return [.refuse("Device has too many viewers", id)]
+    case .ready(let watch, let servers):
+      watches[watch] = device
+      watchroom.metrics.ready(after: .now - start)
+      return [.send(.watchReady(watch, servers), id)]
+    }
+  }
+
+  private func signal(
+    _ signal: WatchSession.Signal, _ watch: WatchID, _ principal: Principal, _ id: String?
+  ) async throws -> [DeskReply] {
+    try await apply(.signal(.viewer, seat, signal), watch, principal, id)
+  }
+
+  private func apply(_ input: WatchSession.Input, _ watch: WatchID, _ principal: Principal, _ id: String?) async throws -> [DeskReply] {
+    let isNew = watches[watch] == nil
+    if isNew {
+      // A session of this user that comes from a connection which is lost, or about to be.
+      guard watches.count < limits.watchesMax, let session = try await switchboard.read(watch)?.session, session.userID == principal.subject
+      else { return [.refuse(.sessionNotFound, id)] }
+      try await switchboard.note(.viewer(watch), of: place.replica)
+      watches[watch] = session.device
+    }
+    switch try await watchroom.apply(input, to: watch, where: { $0.userID == principal.subject }) {
+    case .done: return isNew ? try await collect() : []
+    case .refused(let reason): return [.refuse(reason, id)]
+    case .noSession: return try await collect() + [.refuse(.sessionNotFound, id)]
+    }
+  }
+
+  // MARK: What waits
+
+  func collect() async throws -> [DeskReply] {
+    var replies: [DeskReply] = []
+    for watch in watches.keys.sorted() { replies += try await collect(watch) }
+    return replies
+  }
+
+  private func collect(_ watch: WatchID) async throws -> [DeskReply] {
+    var replies: [DeskReply] = []
+    while true {
+      switch try await switchboard.takeLetters(of: watch, for: seat) {
+      case .frames(let frames, let hasMore):
+        replies += frames.compactMap(deliver)
+        if !hasMore { return replies }
+      case .gone(let frames):
+        replies += frames.compactMap(deliver)
+        let isTold = frames.contains { WatchFrame(parsing: $0)?.kind == .ended }
+        if !isTold { replies.append(.send(.watchEnded(watch, .error))) }
+        try await forget(watch)
+        return replies
+      case .absent, .superseded:
+        try await forget(watch)
+        return replies
+      }
+    }
+  }
+
+  private func deliver(_ bytes: [UInt8]) -> DeskReply? {
+    guard let frame = WatchFrame(parsing: bytes), frame.kind != .credentials || understandsCredentials else { return nil }
+    return .send(frame.text)
+  }
+
+  private func forget(_ watch: WatchID) async throws {
+    watches[watch] = nil
+    try await switchboard.takeBack(.viewer(watch), of: place.replica)
+  }
+
+  func takePlaceAnew() async throws -> [DeskReply] {
+    for watch in watches.keys {
+      try await switchboard.note(.viewer(watch), of: place.replica)
+      _ = try await watchroom.apply(.returned(.viewer, seat), to: watch)
+    }
+    return try await collect()
+  }
+
+  // MARK: The end
+
+  func closed(inGoodOrder: Bool) async {
+    let (seat, replica, switchboard) = (seat, place.replica, switchboard)
+    for watch in watches.keys {
+      await watchroom.applySurely(inGoodOrder ? .left(.viewer, seat) : .lost(.viewer, seat), to: watch)
+      await Watchroom.surely(watchroom.logger) { try await switchboard.takeBack(.viewer(watch), of: replica) }
+    }
+    watches = [:]
+  }
+}
+
+/// A question that Redis or PostgreSQL did not answer.
+struct Unanswered: Error {}

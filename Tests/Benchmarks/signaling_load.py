@@ -1,0 +1,182 @@
+"""Many cameras and viewers on all brokers of a running stack: sets sessions up, checks what arrives, ends them, and reports.
+
+localstack up --folder FOLDER --signaling 3
+signaling_load.py FOLDER MARTLETCTL [PAIRS [SESSIONS_EACH]]      1000 pairs and 10 sessions each, when left out; PACE: seconds
+
+Each session: watch_request, offer, answer, a candidate each way, end_watch. Offers, answers and candidates carry marks, so that anything that reaches the wrong end
+is seen. At the end no session may be open in PostgreSQL, and none be left on Redis.
+"""
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+
+import websockets
+
+
+# Between two sessions of one viewer, on average: so many pairs, divided by it, begin each second.
+PACE_SECONDS = float(os.environ.get("PACE", "15"))
+
+
+def percentile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
+
+
+class Client:
+    def __init__(self, url):
+        self.url = url
+        self.waiting = {}
+
+    async def connect(self, hello):
+        self.socket = await websockets.connect(self.url, max_queue=None, ping_interval=None, open_timeout=60)
+        self.tasks = [asyncio.create_task(self.listen()), asyncio.create_task(self.beat())]
+        await self.ask("hello_ack", "hello", hello)
+
+    async def send(self, kind, payload, request_id=None):
+        message = {"type": kind, "ts": "2025-01-01T00:00:00.000Z", "payload": payload}
+        if request_id:
+            message["request_id"] = request_id
+        await self.socket.send(json.dumps(message))
+
+    def expect(self, kind, key=None):
+        return self.waiting.setdefault((kind, key), asyncio.get_running_loop().create_future())
+
+    async def ask(self, answer, kind, payload, key=None, request_id=None):
+        future = self.expect(answer, key)
+        await self.send(kind, payload, request_id)
+        return await asyncio.wait_for(future, 60)
+
+    async def beat(self):
+        while True:
+            await asyncio.sleep(random.uniform(15, 25))
+            await self.send("heartbeat", {})
+
+    async def listen(self):
+        async for text in self.socket:
+            message = json.loads(text)
+            await self.heard(message["type"], message["payload"], message.get("request_id"))
+
+    async def heard(self, kind, payload, request_id):
+        for key in (payload.get("session_id"), request_id, None):
+            future = self.waiting.pop((kind, key), None)
+            if future:
+                if not future.done():
+                    future.set_result(payload)
+                return
+
+
+class Camera(Client):
+    """Answers every offer with its mark."""
+
+    mixed = 0
+
+    def __init__(self, url, name):
+        super().__init__(url)
+        self.name = name
+        self.ends = 0
+
+    async def heard(self, kind, payload, request_id):
+        if kind == "signal_offer":
+            mark = payload["sdp"]["sdp"]
+            if not mark.startswith(self.name + " "):
+                Camera.mixed += 1
+            session = payload["session_id"]
+            await self.send("signal_answer", {"session_id": session, "sdp": {"type": "answer", "sdp": mark}})
+            await self.send("signal_ice", {"session_id": session, "candidate": {"candidate": mark}})
+        elif kind == "signal_ice" and not payload["candidate"]["candidate"].startswith(self.name + " "):
+            Camera.mixed += 1
+        elif kind == "watch_ended":
+            self.ends += 1
+        else:
+            await super().heard(kind, payload, request_id)
+
+
+class Figures:
+    ready, answered, ended, mixed, failed = [], [], 0, 0, 0
+
+
+async def watch(viewer, camera, number):
+    """One session from its request to its end."""
+    mark = f"{camera.name} {id(viewer)} {number} " + "x" * 1500
+    start = time.perf_counter()
+    ready = await viewer.ask("watch_ready", "watch_request", {"device_id": camera.name}, f"r{number}", f"r{number}")
+    Figures.ready.append(time.perf_counter() - start)
+    session = ready["session_id"]
+    answer, candidate, end = (viewer.expect(kind, session) for kind in ("signal_answer", "signal_ice", "watch_ended"))
+    await viewer.send("signal_offer", {"session_id": session, "sdp": {"type": "offer", "sdp": mark}})
+    await viewer.send("signal_ice", {"session_id": session, "candidate": {"candidate": mark}})
+    sdp = (await asyncio.wait_for(answer, 60))["sdp"]["sdp"]
+    Figures.answered.append(time.perf_counter() - start)
+    line = (await asyncio.wait_for(candidate, 60))["candidate"]["candidate"]
+    Figures.mixed += (sdp != mark) + (line != mark)
+    await viewer.send("end_watch", {"session_id": session})
+    await asyncio.wait_for(end, 60)
+    Figures.ended += 1
+
+
+async def visit(viewer, cameras, count):
+    for number in range(count):
+        await asyncio.sleep(random.uniform(0, 2 * PACE_SECONDS))
+        try:
+            await watch(viewer, random.choice(cameras), number)
+        except (asyncio.TimeoutError, websockets.ConnectionClosed) as error:
+            Figures.failed += 1
+            print("failed:", repr(error), file=sys.stderr)
+
+
+async def main(folder, martletctl, pairs=1000, each=10):
+    pairs, each = int(pairs), int(each)
+    stack = json.load(open(f"{folder}/stack.json"))
+    brokers = [s["address"] for name, s in sorted(stack["services"].items()) if name.startswith("signaling-")]
+    environment = {
+        **os.environ,
+        "MARTLET_POSTGRES_URL": stack["postgres"]["martlet"]["url"],
+        "MARTLET_POSTGRES_PASSWORD_FILE": stack["postgres"]["martlet"]["password_file"],
+        "MARTLET_REDIS_URL": stack["redis"]["admin"]["url"],
+        "MARTLET_REDIS_PASSWORD_FILE": stack["redis"]["admin"]["password_file"],
+        "MARTLET_JWT_SECRET_FILE": f"{folder}/secrets/jwt",
+    }
+    names = [f"load-cam-{number}" for number in range(pairs)]
+    accounts = "users: [{id: load}]\nappliances:\n" + "".join(f"  - {{id: {n}, dialect: signaling, owner: load}}\n" for n in names)
+    subprocess.run([martletctl, "apply", "-"], input=accounts.encode(), env=environment, check=True, stdout=subprocess.DEVNULL)
+    token = subprocess.run([martletctl, "token", "load"], env=environment, check=True, capture_output=True, text=True).stdout.strip()
+
+    cameras = [Camera(f"ws://{brokers[i % len(brokers)]}/ws/device", name) for i, name in enumerate(names)]
+    viewers = [Client(f"ws://{brokers[(i + 1) % len(brokers)]}/ws/viewer") for i in range(pairs)]
+    start = time.perf_counter()
+    for clients, hellos in [(cameras, [{"device_id": c.name} for c in cameras]), (viewers, [{"token": token}] * pairs)]:
+        for first in range(0, pairs, 50):
+            part = list(zip(clients, hellos))[first:first + 50]
+            await asyncio.gather(*(client.connect(hello) for client, hello in part))
+    connected = time.perf_counter() - start
+    start = time.perf_counter()
+    await asyncio.gather(*(visit(viewer, cameras, each) for viewer in viewers))
+    took = time.perf_counter() - start
+    await asyncio.sleep(5)
+
+    psql = ["psql", "-tAX", stack["postgres"]["martlet"]["url"]]
+    secret = open(stack["postgres"]["martlet"]["password_file"]).read().strip()
+    rows = subprocess.run(
+        psql + ["-c", "SELECT count(*) FILTER (WHERE ended_at IS NULL), count(*) FILTER (WHERE reason = 'user_ended') FROM watch_sessions WHERE user_id = 'load'"],
+        env={**os.environ, "PGPASSWORD": secret}, check=True, capture_output=True, text=True).stdout.strip()
+    redis = stack["redis"]["admin"]["url"].split("@")[1].split("/")[0].split(":")
+    left = subprocess.run(
+        ["redis-cli", "--no-auth-warning", "-h", redis[0], "-p", redis[1], "--user", "admin", "--scan", "--pattern", "signal:*:watch*"],
+        env={**os.environ, "REDISCLI_AUTH": open(stack["redis"]["admin"]["password_file"]).read().strip()},
+        check=True, capture_output=True, text=True).stdout.split()
+    milliseconds = {f"{name}_p{share * 100:g}_ms": round(1000 * percentile(values, share), 1)
+                    for name, values in (("ready", Figures.ready), ("answered", Figures.answered)) for share in (0.5, 0.99)}
+    print(json.dumps({
+        "brokers": len(brokers), "cameras": pairs, "viewers": pairs, "sessions": Figures.ended, "failed": Figures.failed,
+        "mixed_up": Figures.mixed + Camera.mixed, "told_to_cameras": sum(c.ends for c in cameras), "rows_open_and_ended": rows,
+        "left_on_redis": len(left), "connect_s": round(connected, 1), "run_s": round(took, 1), **milliseconds,
+    }, indent=2))
+    for client in cameras + viewers:
+        await client.socket.close()
+
+
+asyncio.run(main(*sys.argv[1:]))

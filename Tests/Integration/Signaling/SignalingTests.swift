@@ -1,0 +1,262 @@
+import Foundation
+import LocalStack
+import Testing
+
+/// The signaling document between clients that are not ours, through two replicas of the broker.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct SignalingTests {
+  @Test func `A watch goes the document's way through two replicas`() async throws {
+    try await SignalingScene.run(settings: SignalingScene.settings.merging(Self.turn) { $1 }) { scene in
+      let camera = try await scene.camera("camera", on: 1)
+      let viewer = try await scene.viewer("viewer", on: 2)
+      try await viewer.send("heartbeat", "{}", requestID: "beat")
+      _ = try await viewer.message("heartbeat_ack") { $0["request_id"]?.string == "beat" }
+      try await camera.send("heartbeat", "{}")
+      _ = try await camera.message("heartbeat_ack")
+
+      try await viewer.send("watch_request", #"{"device_id":"cam-1"}"#, requestID: "req-001")
+      let ready = try await viewer.message("watch_ready") { $0["request_id"]?.string == "req-001" }
+      let session = try #require(ready["payload"]?["session_id"]?.string)
+      let asked = try await camera.message("watch_request", of: session)
+      #expect(asked["payload"]?["user_id"]?.string == "alice")
+      for (message, name) in [(ready, "viewer_alice"), (asked, "device")] {
+        guard case .array(let servers) = message["payload"]?["ice_servers"] else {
+          Issue.record("no ice_servers in \(message)")
+          continue
+        }
+        #expect(servers.first?["urls"]?.string == "stun:127.0.0.1:3478")
+        #expect(servers.last?["username"]?.string?.hasSuffix(":\(name)_\(session.prefix(8))") == true)
+        #expect(servers.last?["credentialType"]?.string == "password")
+      }
+
+      // Candidates before the descriptions: they wait.
+      try await viewer.send("signal_ice", Self.candidate(session, 1))
+      try await camera.send("signal_ice", Self.candidate(session, 2))
+      try await viewer.send("signal_offer", #"{"session_id":"\#(session)","sdp":{"type":"offer","sdp":"v=0\r\n","x":1.50}}"#)
+      let offer = try await camera.message("signal_offer", of: session)
+      #expect(offer["payload"]?["sdp"] == (try JSON(#"{"type":"offer","sdp":"v=0\r\n","x":1.5}"#)))
+      try await camera.send("signal_answer", #"{"session_id":"\#(session)","sdp":{"type":"answer","sdp":"v=0"}}"#)
+      for number in 3..<40 {
+        try await viewer.send("signal_ice", Self.candidate(session, number))
+        try await camera.send("signal_ice", Self.candidate(session, number))
+      }
+      try await camera.send("signal_ice", #"{"session_id":"\#(session)","candidate":null}"#)
+      _ = try await viewer.find("null candidate") { $0.contains { $0["payload"]?["candidate"] == .null } ? true : nil }
+      #expect(await Self.order(viewer, session) == ["signal_answer", "2"] + (3..<40).map(String.init) + ["null"])
+      _ = try await camera.find("last candidate") { $0.contains { $0["payload"]?["candidate"]?["n"]?.int == 39 } ? true : nil }
+      #expect(await Self.order(camera, session) == ["watch_request", "signal_offer", "1"] + (3..<40).map(String.init))
+
+      try await viewer.send("end_watch", #"{"session_id":"\#(session)"}"#)
+      #expect(try await camera.end(of: session) == "user_ended")
+      #expect(try await viewer.end(of: session) == "user_ended")
+      try await scene.waitForEnd(session, "user_ended")
+      try await scene.waitForRow(
+        "alice|cam-1|t", "SELECT user_id, appliance_id, answered_at BETWEEN started_at AND ended_at FROM watch_sessions")
+      try await scene.waitUntilNothingIsLeft()
+    }
+  }
+
+  private static let turn = [
+    "MARTLET_STUN_URLS": "stun:127.0.0.1:3478", "MARTLET_TURN_URLS": "turn:127.0.0.1:3478?transport=udp", "MARTLET_TURN_SECRET": "north",
+  ]
+
+  private static func candidate(_ session: String, _ number: Int) -> String {
+    #"{"session_id":"\#(session)","candidate":{"candidate":"candidate:\#(number)","n":\#(number)}}"#
+  }
+
+  private static func order(_ client: SignalingClient, _ session: String) async -> [String] {
+    await client.messages().filter { $0["payload"]?["session_id"]?.string == session }.compactMap { message in
+      guard let type = message["type"]?.string, type != "watch_ready" else { return nil }
+      guard let candidate = message["payload"]?["candidate"] else { return type }
+      return candidate["n"]?.int.map(String.init) ?? "null"
+    }
+  }
+
+  @Test func `A device that is offline and one that is none of the user's`() async throws {
+    try await SignalingScene.run { scene in
+      let alice = try await scene.viewer("alice", on: 1)
+      let bob = try await scene.viewer("bob", "bob", on: 1)
+      _ = try await scene.camera("camera", "cam-2", on: 2)
+      for (viewer, device, error) in [
+        (alice, "cam-1", "Device is offline"), (alice, "cam-9", "Device not found"), (alice, "no such id", "Device not found"),
+        (bob, "cam-1", "Device not found"), (bob, "cam-2", "Device not found"), (bob, "cam-9", "Device not found"),
+      ] {
+        let id = "\(viewer.name) \(device)"
+        try await viewer.send("watch_request", #"{"device_id":"\#(device)"}"#, requestID: id)
+        #expect(try await viewer.error(id) == error)
+      }
+      #expect(try await scene.stack.postgres.query("SELECT count(*) FROM watch_sessions") == "0")
+    }
+  }
+
+  @Test func `Who does not prove who it is is closed with 1008`() async throws {
+    try await SignalingScene.run(replicas: 1) { scene in
+      let viewer = try await scene.clients.open("viewer", scene.url("viewer", on: 1))
+      try await viewer.send("hello", #"{"token":"nonsense"}"#)
+      #expect(try await viewer.closing() == "1008 Invalid or expired token")
+      let camera = try await scene.clients.open("camera", scene.url("device", on: 1))
+      try await camera.send("hello", #"{"device_id":"cam-9"}"#)
+      #expect(try await camera.closing() == "1008 Device not found")
+
+      let secret = String(repeating: "n", count: 43)
+      _ = try await scene.stack.postgres.query(
+        "INSERT INTO device_credentials (appliance_id, secret_sha256) VALUES ('cam-2', sha256('\(secret)'))")
+      for (name, token, reason) in [
+        ("none", nil, "Device not found"), ("wrong", String(repeating: "s", count: 43), "Invalid or expired token"),
+      ] {
+        let camera = try await scene.clients.open(name, scene.url("device", on: 1), token: token)
+        try await camera.send("hello", #"{"device_id":"cam-2"}"#)
+        #expect(try await camera.closing() == "1008 \(reason)")
+      }
+      let proven = try await scene.clients.open("proven", scene.url("device", on: 1), token: secret)
+      try await proven.send("hello", #"{"device_id":"cam-2"}"#)
+      _ = try await proven.message("hello_ack")
+    }
+  }
+
+  @Test func `Each loss is told with its reason and closes its row`() async throws {
+    try await SignalingScene.run { scene in
+      let cameras = (try await scene.camera("camera-1", on: 1), try await scene.camera("camera-2", "cam-2", on: 2))
+      let viewer = try await scene.viewer("viewer", on: 2)
+
+      let left = try await scene.viewer("left", on: 2)
+      let first = try await scene.watch(left, cameras.0)
+      try left.close()
+      #expect(try await cameras.0.end(of: first) == "viewer_disconnected")
+      try await scene.waitForEnd(first, "viewer_disconnected")
+
+      let cut = try await scene.viewer("cut", on: 2)
+      let second = try await scene.watch(cut, cameras.0)
+      try cut.cut()
+      #expect(try await cameras.0.end(of: second) == "viewer_disconnected")
+      try await scene.waitForEnd(second, "viewer_disconnected")
+
+      let third = try await scene.watch(viewer, cameras.0)
+      try cameras.0.cut()
+      #expect(try await viewer.end(of: third) == "device_disconnected")
+      try await scene.waitForEnd(third, "device_disconnected")
+
+      let both = try await scene.viewer("both", on: 1)
+      let fourth = try await scene.watch(both, cameras.1, "cam-2")
+      try both.cut()
+      try cameras.1.cut()
+      try await scene.waitForRow("t", "SELECT reason IS NOT NULL FROM watch_sessions WHERE id = '\(fourth)'")
+      try await scene.waitUntilNothingIsLeft()
+    }
+  }
+
+  @Test func `A device that comes back in time keeps its session, on whichever replica`() async throws {
+    try await SignalingScene.run(settings: SignalingScene.settings.merging(["MARTLET_GRACE_SECONDS": "8"]) { $1 }) { scene in
+      let viewer = try await scene.viewer("viewer", on: 1)
+      let camera = try await scene.camera("camera", on: 1)
+      let session = try await scene.watch(viewer, camera)
+      try camera.cut()
+      try await viewer.send("signal_ice", Self.candidate(session, 1))
+      let back = try await scene.camera("camera-back", on: 2)
+      _ = try await back.message("signal_ice", of: session)
+      try await back.send("signal_ice", Self.candidate(session, 2))
+      _ = try await viewer.message("signal_ice", of: session)
+
+      // The viewer comes back too, on the other replica, and goes on by the session's name.
+      try viewer.cut()
+      try await back.send("signal_ice", Self.candidate(session, 3))
+      let again = try await scene.viewer("viewer-back", on: 2)
+      try await again.send("signal_ice", Self.candidate(session, 4))
+      _ = try await back.find("candidate 4") { $0.contains { $0["payload"]?["candidate"]?["n"]?.int == 4 } ? true : nil }
+      _ = try await again.find("candidate 3") { $0.contains { $0["payload"]?["candidate"]?["n"]?.int == 3 } ? true : nil }
+
+      // Before its answer, a device is told everything anew.
+      let early = try await scene.request(again)
+      _ = try await back.message("watch_request", of: early)
+      try await again.send("signal_offer", #"{"session_id":"\#(early)","sdp":{"type":"offer"}}"#)
+      _ = try await back.message("signal_offer", of: early)
+      try back.cut()
+      let anew = try await scene.camera("camera-anew", on: 1)
+      _ = try await anew.message("watch_request", of: early)
+      _ = try await anew.message("signal_offer", of: early)
+      for id in [session, early] {
+        try await again.send("end_watch", #"{"session_id":"\#(id)"}"#)
+        #expect(try await anew.end(of: id) == "user_ended")
+      }
+      try await scene.waitUntilNothingIsLeft()
+    }
+  }
+
+  @Test func `A second hello of a device wins, and its sessions go on there`() async throws {
+    try await SignalingScene.run { scene in
+      let viewer = try await scene.viewer("viewer", on: 1)
+      let old = try await scene.camera("old", on: 1)
+      let session = try await scene.watch(viewer, old)
+      let new = try await scene.camera("new", on: 2)
+      #expect(try await old.closing().hasPrefix("1008 "))
+      try await viewer.send("signal_ice", Self.candidate(session, 1))
+      _ = try await new.message("signal_ice", of: session)
+      let twin = try await scene.camera("twin", on: 2)
+      #expect(try await new.closing().hasPrefix("1008 "))
+      try await viewer.send("signal_ice", Self.candidate(session, 2))
+      _ = try await twin.message("signal_ice", of: session)
+      try twin.close()
+      #expect(try await viewer.end(of: session) == "device_disconnected")
+    }
+  }
+
+  @Test func `Each step has its time-out`() async throws {
+    try await SignalingScene.run(settings: SignalingScene.settings.merging(["MARTLET_CANDIDATE_SECONDS": "2"]) { $1 }) { scene in
+      let viewer = try await scene.viewer("viewer", on: 1)
+      let camera = try await scene.camera("camera", on: 2)
+      let noOffer = try await scene.request(viewer)
+      let noAnswer = try await scene.request(viewer)
+      try await viewer.send("signal_offer", #"{"session_id":"\#(noAnswer)","sdp":{"type":"offer"}}"#)
+      let noCandidate = try await scene.watch(viewer, camera)
+      for session in [noOffer, noAnswer, noCandidate] {
+        #expect(try await viewer.end(of: session) == "timeout")
+        #expect(try await camera.end(of: session) == "timeout")
+        try await scene.waitForEnd(session, "timeout")
+      }
+      try await scene.waitUntilNothingIsLeft()
+    }
+  }
+
+  @Test func `Whoever is asked to end a session does, and a session is listed`() async throws {
+    try await SignalingScene.run { scene in
+      let viewer = try await scene.viewer("viewer", on: 1)
+      let camera = try await scene.camera("camera", on: 2)
+      let session = try await scene.watch(viewer, camera)
+      try await scene.waitForRow("1", "SELECT count(*) FROM watch_sessions WHERE ended_at IS NULL")
+      _ = try await scene.stack.postgres.query(
+        "UPDATE watch_sessions SET end_requested_at = now(), end_requested_by = 'admin' WHERE id = '\(session)'")
+      #expect(try await viewer.end(of: session) == "user_ended")
+
+      let next = try await scene.watch(viewer, camera)
+      _ = try await scene.stack.redis.cli("PUBLISH", "signal:ends", next)
+      #expect(try await camera.end(of: next) == "user_ended")
+    }
+  }
+
+  @Test func `Credentials are renewed for those who understand it`() async throws {
+    let settings = SignalingScene.settings.merging(Self.turn) { $1 }.merging(["MARTLET_TURN_SECONDS": "10"]) { $1 }
+    try await SignalingScene.run(settings: settings) { scene in
+      let viewer = try await scene.viewer("viewer", on: 1, features: #"["ice_servers"]"#)
+      let camera = try await scene.camera("camera", on: 2)
+      let session = try await scene.watch(viewer, camera)
+      try await viewer.send("signal_ice", Self.candidate(session, 1))
+      _ = try await viewer.message("ice_servers", of: session)
+      try await viewer.send("end_watch", #"{"session_id":"\#(session)"}"#)
+      _ = try await camera.end(of: session)
+      #expect(await !camera.messages().contains { $0["type"]?.string == "ice_servers" })
+    }
+  }
+
+  @Test func `What a camera says of itself is kept and is an event`() async throws {
+    try await SignalingScene.run(replicas: 1) { scene in
+      let camera = try await scene.camera("camera", on: 1)
+      try await camera.send("device_presence", #"{"battery":85,"recording":false}"#)
+      try await camera.send("heartbeat", "{}")
+      _ = try await camera.message("heartbeat_ack")
+      let shard = "signal:{*}:presence:cam-1"
+      let key = try await scene.stack.redis.cli("KEYS", shard)
+      #expect(try await scene.stack.redis.cli("HGET", key, "data") == #"{"battery":85,"recording":false}"#)
+      let state = try await scene.stack.redis.cli("KEYS", "state:{*}:cam-1")
+      #expect(try await scene.stack.redis.cli("HGETALL", state).contains("appliance:presence"))
+    }
+  }
+}

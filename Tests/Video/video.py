@@ -1,0 +1,157 @@
+"""A real video from a camera (aiortc, a test pattern) to a viewer (headless Chromium), each connected to the broker by itself.
+
+video.py DEVICE_URL VIEWER_URL DEVICE_ID     TOKEN: the viewer's; FRAMES: how many decoded frames are enough; POLICY: `relay` for TURN only
+
+Writes what happens to standard output, one JSON object a line, and ends with 0 once the watch has ended for both. Needs aiortc, websockets and
+Debian's chromium-headless-shell; `make video` sees to that.
+"""
+import asyncio
+import http.server
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+from datetime import datetime, timezone
+
+import websockets
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
+from aiortc.sdp import candidate_from_sdp
+
+DEADLINE_SECONDS = float(os.environ.get("LIMIT", "60"))
+
+
+def tell(**what):
+    print(json.dumps(what), flush=True)
+
+
+class Camera:
+    """The device's side of the document."""
+
+    def __init__(self, device):
+        self.device = device
+        self.peers = {}
+        self.ended = asyncio.Event()
+
+    async def send(self, kind, payload):
+        stamp = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        await self.socket.send(json.dumps({"type": kind, "ts": stamp, "payload": payload}))
+
+    async def run(self, url, ready):
+        async with websockets.connect(url) as self.socket:
+            await self.send("hello", {"device_id": self.device})
+            async for text in self.socket:
+                message = json.loads(text)
+                if message["type"] == "hello_ack":
+                    ready.set()
+                await getattr(self, message["type"], self.ignore)(message["payload"])
+
+    async def ignore(self, payload):
+        pass
+
+    async def error(self, payload):
+        tell(camera_error=payload["message"])
+
+    async def watch_request(self, payload):
+        servers = [
+            RTCIceServer(s["urls"], s.get("username"), s.get("credential"))
+            for s in payload["ice_servers"]
+        ]
+        peer = RTCPeerConnection(RTCConfiguration(servers))
+        peer.addTrack(VideoStreamTrack())
+        self.peers[payload["session_id"]] = peer
+
+    async def signal_offer(self, payload):
+        peer = self.peers[payload["session_id"]]
+        await peer.setRemoteDescription(RTCSessionDescription(payload["sdp"]["sdp"], payload["sdp"]["type"]))
+        await peer.setLocalDescription(await peer.createAnswer())
+        answer = {"type": peer.localDescription.type, "sdp": peer.localDescription.sdp}
+        await self.send("signal_answer", {"session_id": payload["session_id"], "sdp": answer})
+
+    async def signal_ice(self, payload):
+        line = (payload["candidate"] or {}).get("candidate")
+        if not line:
+            return
+        candidate = candidate_from_sdp(line.split(":", 1)[1])
+        candidate.sdpMid = payload["candidate"].get("sdpMid")
+        candidate.sdpMLineIndex = payload["candidate"].get("sdpMLineIndex")
+        await self.peers[payload["session_id"]].addIceCandidate(candidate)
+
+    async def watch_ended(self, payload):
+        tell(camera_ended=payload["reason"])
+        await self.peers.pop(payload["session_id"]).close()
+        self.ended.set()
+
+
+def serve_page(reports):
+    """Serves the viewer's page and takes its reports; returns the port."""
+    page = pathlib.Path(__file__).with_name("viewer.html").read_bytes()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(page)
+
+        def do_POST(self):
+            reports(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_port
+
+
+async def browse(url, profile):
+    """Headless Chromium on a page. Without the names that hide local addresses, which only a local network could resolve."""
+    return await asyncio.create_subprocess_exec(
+        "chromium-headless-shell", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required",
+        "--disable-features=WebRtcHideLocalIpsWithMdns", "--remote-debugging-port=0", f"--user-data-dir={profile}", url,
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL)
+
+
+async def main(device_url, viewer_url, device):
+    loop = asyncio.get_running_loop()
+    seen = {"frames": 0}
+    ended = asyncio.Event()
+
+    def report(what):
+        if what.get("frames", 0) != seen["frames"] or "frames" not in what:
+            tell(viewer=what)
+        seen["frames"] = what.get("frames", seen["frames"])
+        if "ended" in what or "error" in what:
+            loop.call_soon_threadsafe(ended.set)
+
+    camera, ready = Camera(device), asyncio.Event()
+    camera_task = asyncio.create_task(camera.run(device_url, ready))
+    await asyncio.wait_for(ready.wait(), DEADLINE_SECONDS)
+    query = urllib.parse.urlencode({
+        "url": viewer_url, "token": os.environ["TOKEN"], "device": device, "frames": os.environ.get("FRAMES", "30"),
+        "policy": os.environ.get("POLICY", "all"),
+    })
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        browser = await browse(f"http://127.0.0.1:{serve_page(report)}/?{query}", profile)
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                await asyncio.gather(ended.wait(), camera.ended.wait())
+        finally:
+            browser.terminate()
+            await browser.wait()
+            camera_task.cancel()
+    tell(frames=seen["frames"])
+
+
+start = time.monotonic()
+try:
+    asyncio.run(main(*sys.argv[1:4]))
+except TimeoutError:
+    tell(timeout=round(time.monotonic() - start, 1))
+    sys.exit(1)

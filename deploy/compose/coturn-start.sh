@@ -1,0 +1,13 @@
+#!/bin/sh
+# Writes what only this machine knows behind the settings that all share, and starts coturn with both.
+set -eu
+umask 077
+[ -n "${MARTLET_TURN_ADDRESS:-}" ] || { echo "set MARTLET_TURN_ADDRESS to the public address of this machine" >&2; exit 1; }
+{
+  cat /etc/martlet/turnserver.conf
+  printf 'external-ip=%s\n' "$MARTLET_TURN_ADDRESS"
+  # Two ends that both relay through this server reach each other by its own address.
+  printf 'allowed-peer-ip=%s\n' "$MARTLET_TURN_ADDRESS"
+  printf 'static-auth-secret=%s\n' "$(tr -d '\n' </run/secrets/turn)"
+} >/tmp/turnserver.conf
+exec turnserver -c /tmp/turnserver.conf --pidfile /tmp/turnserver.pid
