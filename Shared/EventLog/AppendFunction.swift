@@ -97,6 +97,7 @@ enum AppendFunction {
         local standing = redis.call('HGET', open, rest)
         if not standing then return false end
         if kind == 's' then
+          if string.sub(standing, -2) == ' s' then return false end
           redis.call('HSET', open, rest, standing .. ' s')
         else
           redis.call('HDEL', open, rest)

@@ -4,7 +4,7 @@ package import Models
 package enum CommandStep: Hashable, Sendable {
   /// Opens it: it is queued for its device, and its deadline runs. Goes with the `command:requested` that the command was made from.
   case open(Command)
-  /// The broker has it. Goes with `command:sent`.
+  /// The broker has it. Goes with `command:sent`, which is told once.
   case sent(id: String)
   /// It has its outcome. Of several that close a command, one succeeds. Goes with `command:acknowledged` and `command:failed`.
   case close(id: String)

@@ -91,7 +91,7 @@ package enum AppendOutcome: Hashable, Sendable {
   case appended(EventID, isLate: Bool)
   /// Refused: it is in the log already.
   case duplicate
-  /// A command's step that cannot be: the command has its outcome or was never open, or too many are. The event is not in the log.
+  /// A command's step that cannot be: the command has its outcome, is told as sent already or was never open, or too many are. The event is not in the log.
   case refused
 }
 

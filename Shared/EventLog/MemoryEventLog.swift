@@ -170,7 +170,7 @@ private struct MemoryLogState {
       appliance.open[command.id] = OpenCommand(
         id: command.id, applianceID: name, type: command.type, expiresAt: command.expiresAt, isUrgent: command.isUrgent, isSent: false)
     case .sent(let id):
-      guard let known = appliance.open[id] else { return false }
+      guard let known = appliance.open[id], !known.isSent else { return false }
       appliance.open[id] = OpenCommand(
         id: id, applianceID: name, type: known.type, expiresAt: known.expiresAt, isUrgent: known.isUrgent, isSent: true)
     case .close(let id):

@@ -62,10 +62,10 @@ extension CommandFailure {
 /// The steps of a command's life that are no failure, as events.
 package enum CommandOutcome {
   /// `command:sent`, with `data` `{"command_id","type"}`: the broker has it.
-  package static func sent(_ command: Command, at timestamp: Timestamp) -> Event {
-    var text = begin(command.id, command.type)
+  package static func sent(_ commandID: String, _ type: EventType, to applianceID: ApplianceID, at timestamp: Timestamp) -> Event {
+    var text = begin(commandID, type)
     text.append(UInt8(ascii: "}"))
-    return Event(type: .commandSent, applianceID: command.applianceID, timestamp: timestamp, data: text)
+    return Event(type: .commandSent, applianceID: applianceID, timestamp: timestamp, data: text)
   }
 
   /// `command:acknowledged`, with `data` `{"command_id","type"}` and the appliance's `message` if it sent one: its own word that it has acted.

@@ -246,6 +246,7 @@ struct EventLogContract: Sendable {
 
     _ = try id(await log.append([step(.commandSent, .sent(id: first.id))])[0])
     #expect(try await log.openCommand(first.id, of: appliance)?.isSent == true)
+    #expect(try await log.append([step(.commandSent, .sent(id: first.id))]) == [.refused], "it is sent once")
     // In one call: the first to close wins, and order holds around it.
     let outcomes = try await log.append([
       step(.commandAcknowledged, .close(id: first.id)), step(.commandFailed, .close(id: first.id)),

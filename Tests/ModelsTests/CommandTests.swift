@@ -32,7 +32,7 @@ import Testing
 
   @Test func `what was sent and acknowledged is told with id and type, escaped, and a message where there is one`() throws {
     let command = try command("cooking:start")
-    let sent = CommandOutcome.sent(command, at: time)
+    let sent = CommandOutcome.sent(command.id, command.type, to: command.applianceID, at: time)
     #expect(sent.type == .commandSent && sent.applianceID == appliance && sent.timestamp == time)
     #expect(String(decoding: sent.data, as: UTF8.self) == #"{"command_id":"c\"1","type":"cooking:start"}"#)
     let texts = [nil, "on \"it\""].map { message in

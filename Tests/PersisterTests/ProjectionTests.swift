@@ -136,7 +136,8 @@ import Testing
       data: Array(#"{"recipe_id":"r1"}"#.utf8))
     let failure = CommandFailure(commandID: "c1", type: command.type, code: .timeout, message: "Too late")
     let events = [
-      command.requested(by: "ann", requestID: "q"), CommandOutcome.sent(command, at: time(1)), failure.event(of: cooker, at: time(11)),
+      command.requested(by: "ann", requestID: "q"), CommandOutcome.sent(command.id, command.type, to: cooker, at: time(1)),
+      failure.event(of: cooker, at: time(11)),
     ]
     for events in [events, events.reversed()] {
       let records = events.enumerated().map { number, event in

@@ -77,19 +77,40 @@ struct Intake {
   /// Appliances that have answered a command.
   var answering: Set<ApplianceID> { Set(answers.values.map(\.answer.applianceID)) }
 
-  /// Makes the answers to commands that wait for one into events, in their places, each of which closes its command.
+  /// Makes the answers to commands that wait for one into events, in their places, each of which closes its command. One that came before its command was told as
+  /// sent tells that too: an app sees every step, in order.
   ///
   /// - Parameter open: the commands without an outcome, of each appliance that has answered one.
   mutating func settle(_ open: [ApplianceID: [OpenCommand]]) {
-    for (index, pending) in answers {
-      guard let command = open[pending.answer.applianceID]?.first(where: { $0.id == pending.answer.commandID }) else {
-        rejected.append(pending.rejected)
+    var (settled, places): ([LogEntry], [Int: PendingAnswer]) = ([], [:])
+    settled.reserveCapacity(entries.count + answers.count)
+    for (index, entry) in entries.enumerated() {
+      guard let pending = answers[index] else {
+        settled.append(entry)
         continue
       }
-      entries[index] = LogEntry(
-        .event(pending.answer.event(for: command)), fingerprint: pending.letter.fingerprint, mayBeDuplicate: pending.letter.mayBeDuplicate,
-        order: pending.letter.order, step: .close(id: command.id))
+      if let command = open[pending.answer.applianceID]?.first(where: { $0.id == pending.answer.commandID }) {
+        if !command.isSent { settled.append(Self.sent(command, at: pending.letter.order)) }
+        places[settled.count] = pending
+        settled.append(Self.answer(pending, to: command))
+      } else {
+        rejected.append(pending.rejected)
+        places[settled.count] = pending
+        settled.append(entry)
+      }
     }
+    (entries, answers) = (settled, places)
+  }
+
+  private static func sent(_ command: OpenCommand, at time: Timestamp) -> LogEntry {
+    let event = CommandOutcome.sent(command.id, command.type, to: command.applianceID, at: time)
+    return LogEntry(.event(event), order: time, step: .sent(id: command.id))
+  }
+
+  private static func answer(_ pending: PendingAnswer, to command: OpenCommand) -> LogEntry {
+    LogEntry(
+      .event(pending.answer.event(for: command)), fingerprint: pending.letter.fingerprint, mayBeDuplicate: pending.letter.mayBeDuplicate,
+      order: pending.letter.order, step: .close(id: command.id))
   }
 
   /// The answers that came too late after all, as dead letters: their command had got its outcome meanwhile.

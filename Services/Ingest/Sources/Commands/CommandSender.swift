@@ -91,7 +91,8 @@ struct CommandSender: Sendable {
   private func tellSent(_ command: Command) async {
     let now = Timestamp.now()
     let entry = LogEntry(
-      .event(CommandOutcome.sent(command, at: now)), fingerprint: Fingerprint.ofSending(command), mayBeDuplicate: true, window: .everyone,
+      .event(CommandOutcome.sent(command.id, command.type, to: command.applianceID, at: now)), fingerprint: Fingerprint.ofSending(command),
+      mayBeDuplicate: true, window: .everyone,
       order: now, step: .sent(id: command.id))
     var backoff = Backoff(shortest: .milliseconds(50), longest: .milliseconds(500))
     while command.expiresAt > .now() {
