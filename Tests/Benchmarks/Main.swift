@@ -12,7 +12,7 @@ struct Bench: AsyncParsableCommand {
   @Option(help: "Clients of one appliance.") var clients = 1000
   @Option(help: "Idle connections.") var idle = 10_000
   @Option(help: "Seconds of the steady fan-out.") var seconds = 10
-  @Option(help: "Stops to an idle device.") var stops = 500
+  @Option(help: "Stops to one device, idle and again while it floods.") var stops = 500
 
   func run() async throws {
     OpenFiles.raiseLimit()
@@ -25,7 +25,7 @@ struct Bench: AsyncParsableCommand {
       Report.heading()
       try await IngestBench(scene: scene, messageCount: messages).run()
       try await FanOutBench(scene: scene, clientCount: clients, seconds: seconds).run()
-      try await StopBench(scene: scene, stopCount: stops, floodCount: 2 * messages).run()
+      try await StopBench(scene: scene, stopCount: stops).run()
       try await IdleBench(scene: scene, connectionCount: idle).run()
     }
   }
