@@ -8,6 +8,8 @@ internal import Synchronization
 /// A command on its way to its device.
 package struct QueuedCommand: Hashable, Sendable {
   package let command: Command
+  /// Whether nobody has had it in hand before.
+  package let isNew: Bool
   /// Its place in the queue of its shard.
   let place: EventID
 }
@@ -15,11 +17,12 @@ package struct QueuedCommand: Hashable, Sendable {
 /// Commands on their way to devices, urgent ones or all others, as one of the replicas sees them that share the work: each command goes to one of them.
 ///
 /// A command stays with the replica that took it as long as that says so (`keep`); from one that is silent another takes it over. So a command is handed out again only
-/// after a crash or a stall. A service of its own, with a connection of its own, because a waiting read holds up all calls that are behind it.
+/// after a crash or a stall. A service of its own, with two connections of its own: a waiting read holds up all calls that are behind it, and no command is to wait for the word on another.
 package final class CommandQueue: Service {
   private static let group = "ingest"
 
-  private let client: RedisClient
+  private let reader: RedisClient
+  private let teller: RedisClient
   private let streams: [String]
   private let consumer: String
   private let takeOverAfter: Duration
@@ -34,13 +37,19 @@ package final class CommandQueue: Service {
     configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger, isUrgent: Bool, consumer: String,
     takeOverAfter: Duration = .seconds(3)
   ) {
-    client = RedisClient(configuration: configuration, eventLoopGroup: eventLoopGroup, logger: logger)
+    reader = RedisClient(configuration: configuration, eventLoopGroup: eventLoopGroup, logger: logger)
+    teller = RedisClient(configuration: configuration, eventLoopGroup: eventLoopGroup, logger: logger)
     streams = (0..<Bus.shardCount).map { Bus.commands($0, isUrgent: isUrgent) }
     self.consumer = consumer
     self.takeOverAfter = takeOverAfter
   }
 
-  package func run() async throws { try await client.run() }
+  package func run() async throws {
+    try await withThrowingDiscardingTaskGroup { group in
+      group.addTask { try await self.reader.run() }
+      group.addTask { try await self.teller.run() }
+    }
+  }
 
   /// Up to `limit` commands, those of silent replicas first. Waits up to `wait` for one where there are none. Throws `RedisError`.
   package func next(limit: Int, wait: Duration) async throws -> [QueuedCommand] {
@@ -79,13 +88,13 @@ package final class CommandQueue: Service {
 
   private func perShard(_ commands: [QueuedCommand], _ calls: (_ stream: String, _ places: [String]) -> [RedisCommand]) async throws {
     let shards = Dictionary(grouping: commands) { Bus.shard(of: $0.command.applianceID) }
-    let replies = try await client.pipeline(shards.flatMap { calls(streams[$0], $1.map(\.place.description)) })
+    let replies = try await teller.pipeline(shards.flatMap { calls(streams[$0], $1.map(\.place.description)) })
     for reply in replies { _ = try reply.get() }
   }
 
   private func prepare() async throws {
     guard !state.withLock({ $0.isPrepared }) else { return }
-    let replies = try await client.pipeline(streams.map { RedisCommand("XGROUP", "CREATE", $0, Self.group, "0", "MKSTREAM") })
+    let replies = try await reader.pipeline(streams.map { RedisCommand("XGROUP", "CREATE", $0, Self.group, "0", "MKSTREAM") })
     for case .failure(let error) in replies where error.code != .server("BUSYGROUP") { throw error }
     state.withLock { $0.isPrepared = true }
   }
@@ -99,11 +108,11 @@ package final class CommandQueue: Service {
     read.append("STREAMS")
     for stream in streams { read.append(stream) }
     for _ in streams { read.append(">") }
-    let reply = try await client.send(read, timeout: wait + client.configuration.callTimeout)
+    let reply = try await reader.send(read, timeout: wait + reader.configuration.callTimeout)
     var commands: [QueuedCommand] = []
     for part in reply.array ?? [] {
       guard let pair = part.array, pair.count == 2, let stream = pair[0].text else { throw RedisEventLog.unexpected("XREADGROUP") }
-      commands += try await self.commands(LogReply.entries(pair[1]), in: stream)
+      commands += try await self.commands(LogReply.entries(pair[1]), in: stream, isNew: true)
     }
     return commands
   }
@@ -118,24 +127,24 @@ package final class CommandQueue: Service {
     }
     guard isDue else { return [] }
     let idle_ms = Int(takeOverAfter / .milliseconds(1))
-    let replies = try await client.pipeline(
+    let replies = try await reader.pipeline(
       streams.map { RedisCommand("XAUTOCLAIM", $0, Self.group, consumer, idle_ms, "0", "COUNT", limit) })
     var commands: [QueuedCommand] = []
     for (stream, reply) in zip(streams, replies) {
       guard let parts = try reply.get().array, parts.count >= 2 else { throw RedisEventLog.unexpected("XAUTOCLAIM") }
-      commands += try await self.commands(LogReply.entries(parts[1]), in: stream)
+      commands += try await self.commands(LogReply.entries(parts[1]), in: stream, isNew: false)
     }
     return commands
   }
 
   /// The commands of a stream's entries. What is none was not written by us, and is thrown away.
-  private func commands(_ entries: [LogReply.Entry], in stream: String) async throws -> [QueuedCommand] {
+  private func commands(_ entries: [LogReply.Entry], in stream: String, isNew: Bool) async throws -> [QueuedCommand] {
     var commands: [QueuedCommand] = []
     for entry in entries {
       if let command = entry["e"].flatMap({ try? Event(parsing: $0) }).flatMap(Command.init(requestedBy:)) {
-        commands.append(QueuedCommand(command: command, place: entry.id))
+        commands.append(QueuedCommand(command: command, isNew: isNew, place: entry.id))
       } else {
-        let replies = try await client.pipeline([
+        let replies = try await reader.pipeline([
           RedisCommand("XACK", stream, Self.group, entry.id.description), RedisCommand("XDEL", stream, entry.id.description),
         ])
         for reply in replies { _ = try reply.get() }

@@ -11,7 +11,7 @@ internal import Synchronization
 /// command holds up all that are behind it.
 package final class RedisEventLog: EventLog, Service {
   /// Of one call of the server-side function, so that nobody waits long behind it.
-  static let runEntryCountMax = 512
+  static let runEntryCountMax = 64
   static let runLengthMax_bytes = 1 << 20
 
   private let configuration: RedisConfiguration

@@ -118,13 +118,12 @@ private struct Stops {
       let request = CommandRequest(
         applianceID: appliance, dialect: .epicura, type: try EventType("cooking:stop"), data: Array("{}".utf8), userID: "bench")
       let start = ContinuousClock.now
-      guard case .accepted(let command) = await desk.request(request, permission: .own) else {
-        throw BenchError(description: "a stop was not accepted")
-      }
+      let answer = await desk.request(request, permission: .own)
+      guard case .accepted(let command) = answer else { throw BenchError(description: "a stop was not accepted: \(answer)") }
       guard let told = await heard.next(), told.id == command.id else { throw BenchError(description: "a stop was not heard, or twice") }
       times.append(Int((told.at - start) / .microseconds(1)))
-      let answer = Array(#"{"command_id":"\#(command.id)","status":"acknowledged"}"#.utf8)
-      try await publisher.publish(MQTTPublication(topic: "epicura/\(appliance)/command/ack", payload: answer))
+      let word = Array(#"{"command_id":"\#(command.id)","status":"acknowledged"}"#.utf8)
+      try await publisher.publish(MQTTPublication(topic: "epicura/\(appliance)/command/ack", payload: word))
     }
     return times
   }

@@ -75,6 +75,32 @@ struct IntakeTests {
     #expect(try entry(will).order == Self.now)
   }
 
+  @Test func `an answer is known by its content, whichever replica hears it`() throws {
+    let topic = "epicura/a/command/ack"
+    let first = try entry(message(#"{"command_id":"c","status":"acknowledged"}"#, topic: topic))
+    let other = try entry(
+      message(#"{"command_id":"c","status":"acknowledged"}"#, topic: topic, packetID: 9, token: 3), clientID: "ingest-2")
+    #expect(first.fingerprint != nil && first.fingerprint == other.fingerprint)
+    #expect(first.mayBeDuplicate && first.window == .everyone)
+    #expect(try entry(message(#"{"command_id":"c","status":"rejected"}"#, topic: topic)).fingerprint != first.fingerprint)
+    let garbage = [try entry(message("?", topic: topic)), try entry(message("?", topic: topic), clientID: "ingest-2")]
+    #expect(garbage[0].fingerprint == garbage[1].fingerprint && garbage[0].window == .everyone)
+  }
+
+  @Test func `an answer that is late, or that another replica was faster with, is told once`() throws {
+    let answer = message(#"{"command_id":"c","status":"acknowledged"}"#, topic: "epicura/a/command/ack")
+    let id = EventID(milliseconds: 1, sequence: 0)
+    let unknown = Intake([answer], clientID: "c", receivedAt: Self.now)
+    #expect(unknown.rejected(by: [.appended(id, isLate: false)]).map(\.rejection.reason) == [.unknownCommand])
+    #expect(unknown.rejected(by: [.duplicate]).isEmpty)
+    let open = OpenCommand(
+      id: "c", applianceID: try ApplianceID("a"), type: try EventType("cooking:stop"), expiresAt: Self.now, isUrgent: true, isSent: true)
+    var late = unknown
+    late.settle([open.applianceID: [open]])
+    #expect(late.entries.map(\.step) == [.close(id: "c")])
+    #expect(late.rejected(by: [.refused]).isEmpty && late.late(by: [.refused]).map(\.entry.content) == unknown.entries.map(\.content))
+  }
+
   @Test func `a batch is sorted, and one bad message spoils nothing`() {
     let intake = Intake(
       [
@@ -82,7 +108,8 @@ struct IntakeTests {
         message("3", topic: DeviceTopic.brokerDroppedTopic), message("{}"),
       ], clientID: "c", receivedAt: Self.now)
     #expect(intake.entries.count == 3)
-    #expect(intake.rejected.map(\.rejection.reason) == [.malformedPayload])
+    let outcomes = intake.entries.map { _ in AppendOutcome.appended(EventID(milliseconds: 1, sequence: 0), isLate: false) }
+    #expect(intake.rejected(by: outcomes).map(\.rejection.reason) == [.malformedPayload])
     #expect(intake.ignoredCount == 1)
     #expect(intake.brokerDropped == 3)
     let letters = intake.entries.compactMap { if case .deadLetter(let letter) = $0.content { letter } else { nil } }

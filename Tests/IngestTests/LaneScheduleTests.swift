@@ -10,7 +10,7 @@ struct LaneScheduleTests {
     let now = TranslationTests.receivedAt
     let command = Command(
       id: id, applianceID: try ApplianceID(appliance), type: try EventType("cooking:pause"), issuedAt: now, expiresAt: now + .seconds(10))
-    return QueuedCommand(command: command, place: .zero)
+    return QueuedCommand(command: command, isNew: true, place: .zero)
   }
 
   @Test func `commands of one appliance go one after the other, those of several side by side`() throws {

@@ -152,14 +152,15 @@ struct TranslationTests {
       }
       return filter.count == topic.count
     }
+    let filters = DeviceTopic.eventFilters + DeviceTopic.answerFilters
     for type in ["cooking:start", "cooking:pause", "cooking:resume", "cooking:stop", "door.open"] {
       let topic = Command(
         id: "c", applianceID: try ApplianceID("a"), type: try EventType(type), issuedAt: Self.receivedAt, expiresAt: Self.receivedAt
       ).topic
-      #expect(!DeviceTopic.filters.contains { matches($0, topic) }, "\(topic)")
+      #expect(!filters.contains { matches($0, topic) }, "\(topic)")
     }
     for topic in ["epicura/a/status", "epicura/a/session/error", "epicura/a/command/ack", "martlet/a/events/x", "martlet/a/commands/ack"] {
-      #expect(DeviceTopic.filters.count { matches($0, topic) } == 1, "\(topic)")
+      #expect(filters.count { matches($0, topic) } == 1, "\(topic)")
     }
   }
 

@@ -27,24 +27,25 @@ final class BatchHandler: Sendable {
     let receivedAt = now()
     metrics.delivered(messages.count, at: receivedAt)
     var intake = Intake(messages, clientID: session.clientID, receivedAt: receivedAt)
-    if !intake.entries.isEmpty {
-      try await valve.pass()
-      try await append(&intake)
-    }
     metrics.counted(intake)
-    for message in intake.rejected {
+    guard !intake.entries.isEmpty else { return }
+    try await valve.pass()
+    for message in try await append(&intake) {
+      metrics.rejected(message.rejection)
       if let line = lines.withLock({ $0.line(for: message, at: receivedAt) }) { logger.warning("\(line)") }
     }
   }
 
-  private func append(_ intake: inout Intake) async throws {
+  /// - Returns: what became dead letters.
+  private func append(_ intake: inout Intake) async throws -> [Intake.RejectedMessage] {
     let start = ContinuousClock.now
     do {
       if !intake.answering.isEmpty { intake.settle(try await openCommands(of: intake.answering)) }
       let outcomes = try await log.append(intake.entries)
       let late = intake.late(by: outcomes)
-      if !late.isEmpty { _ = try await log.append(late) }
+      let lateOutcomes = late.isEmpty ? [] : try await log.append(late.map(\.entry))
       metrics.stored(intake, outcomes, in: .now - start)
+      return intake.rejected(by: outcomes) + zip(late, lateOutcomes).filter { $1 != .duplicate }.map(\.0.rejected)
     } catch {
       metrics.appendFailed()
       throw error

@@ -11,11 +11,10 @@ enum DeviceTopic: Hashable, Sendable {
   /// The broker's count of messages that it dropped.
   case brokerDropped
 
-  /// What ingest subscribes to, apart from the broker's own topic. None of them may match a command: the broker tells by the subscriptions whether a device
-  /// is there to hear it.
-  static let filters = [
-    "epicura/+/+", "epicura/+/session/#", "epicura/+/command/ack", "martlet/+/events/#", "martlet/+/commands/ack",
-  ]
+  /// Of what replicas share. None of these and of the answers' may match a command: the broker tells by the subscriptions whether a device is there to hear it.
+  static let eventFilters = ["epicura/+/+", "epicura/+/session/#", "martlet/+/events/#"]
+  /// Of what every replica hears.
+  static let answerFilters = ["epicura/+/command/ack", "martlet/+/commands/ack"]
   static let brokerDroppedTopic = "$SYS/broker/publish/messages/dropped"
 
   /// - Returns: `nil` for a topic that no dialect has.
@@ -25,6 +24,9 @@ enum DeviceTopic: Hashable, Sendable {
     if let meaning = epicura(topic) { return meaning }
     return try martlet(topic)
   }
+
+  /// Whether one of `answerFilters` matches the topic.
+  static func isAnswer(_ topic: String) -> Bool { topic.hasSuffix("/command/ack") || topic.hasSuffix("/commands/ack") }
 
   private static func epicura(_ topic: String) -> DeviceTopic? {
     EpicuraTopic(topic).map { topic in

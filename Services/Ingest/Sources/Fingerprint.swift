@@ -23,6 +23,9 @@ enum Fingerprint {
     return digest("mqtt", Array(clientID.utf8), number, Array(message.topic.utf8), message.payload)
   }
 
+  /// Of a device's answer to a command, which every replica hears.
+  static func ofAnswer(_ message: MQTTMessage) -> [UInt8] { digest("answer", Array(message.topic.utf8), message.payload) }
+
   /// Of the word that a command was sent, which replicas may have twice after a crash.
   static func ofSending(_ command: Command) -> [UInt8] { digest("sent", Array(command.id.utf8)) }
 

@@ -11,21 +11,22 @@ package enum Ingest {
   /// Everything. Redis is asked first, so that a wrong address or password is told at once.
   package static func build(_ configuration: IngestConfiguration, _ context: ServiceContext) async throws -> [any Service] {
     try await RedisClient.check(configuration.redis, eventLoop: context.eventLoopGroup.next())
-    let log = RedisEventLog(
-      configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger,
-      writer: configuration.mqtt.clientID)
-    return [log] + (try commands(configuration, context)) + (try parts(configuration, log: log, context))
+    let events = makeLog(configuration.mqtt.clientID, configuration, context)
+    let commands = makeLog("\(configuration.mqtt.clientID)-commands", configuration, context)
+    return [events, commands] + (try lanes(configuration, log: commands, context))
+      + (try parts(configuration, events: events, commands: commands, context))
+  }
+
+  private static func makeLog(_ writer: String, _ configuration: IngestConfiguration, _ context: ServiceContext) -> RedisEventLog {
+    RedisEventLog(configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger, writer: writer)
   }
 
   /// What sends commands. It has connections of its own to Redis, and of each lane to the broker, so that nothing waits behind what devices say, and no stop behind another command.
-  private static func commands(_ configuration: IngestConfiguration, _ context: ServiceContext) throws -> [any Service] {
+  private static func lanes(_ configuration: IngestConfiguration, log: any EventLog, _ context: ServiceContext) throws -> [any Service] {
     for (name, help) in CommandMetrics.descriptions { context.metrics.describe(name, help) }
-    let replica = configuration.mqtt.clientID
-    let log = RedisEventLog(
-      configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger, writer: "\(replica)-commands")
     let failed = FailedCommands()
     let lanes = try ["urgent", "normal"].flatMap { try lane($0, configuration, log: log, failed, context) }
-    return [log] + lanes + [DeadlineSweeper(log: log, failed: failed, logger: context.logger)]
+    return lanes + [DeadlineSweeper(log: log, failed: failed, logger: context.logger)]
   }
 
   private static func lane(
@@ -45,31 +46,46 @@ package enum Ingest {
     return [queue, publisher, CommandLane(queue: queue, sender: sender, broker: link, logger: context.logger)]
   }
 
-  /// The parts that stand on a log, in the order in which they start; the subscriber is the first to stop.
+  /// What hears devices, in the order in which it starts; the subscribers are the first to stop. Answers to commands come by a session of their own, past the valve too, so that none
+  /// waits behind telemetry.
   ///
-  /// - Parameter observe: told what happens to the connection with the broker; must not block.
+  /// - Parameter observe: told what happens to the connections with the broker; must not block.
   package static func parts(
-    _ configuration: IngestConfiguration, log: any EventLog, _ context: ServiceContext,
+    _ configuration: IngestConfiguration, events: any EventLog, commands: any EventLog, _ context: ServiceContext,
     observe: @escaping @Sendable (MQTTConnectionEvent) -> Void = { _ in }
   ) throws -> [any Service] {
     let metrics = IngestMetrics()
     for (name, help) in IngestMetrics.descriptions { context.metrics.describe(name, help) }
     let valve = LogValve()
-    let link = BrokerLink(.subscribing) { metrics.connected($0) }
-    let handler = BatchHandler(log: log, valve: valve, metrics: metrics, logger: context.logger)
-    let watch = LogWatch(log: log, percentMax: configuration.logPercentMax, valve: valve, metrics: metrics, logger: context.logger)
-    let shared = DeviceTopic.filters.map { MQTTSubscription("$share/\(configuration.group)/\($0)") }
+    let watch = LogWatch(log: events, percentMax: configuration.logPercentMax, valve: valve, metrics: metrics, logger: context.logger)
+    let shared = DeviceTopic.eventFilters.map { MQTTSubscription("$share/\(configuration.group)/\($0)") }
     let broker = MQTTSubscription(DeviceTopic.brokerDroppedTopic, qos: .atMostOnce, isOptional: true)
-    let subscriber = try MQTTSubscriber(
-      configuration: configuration.mqtt, subscriptions: shared + [broker],
-      limits: configuration.limits, logger: context.logger,
+    let eventLink = BrokerLink(.subscribing) { metrics.connected($0) }
+    let eventHandler = BatchHandler(log: events, valve: valve, metrics: metrics, logger: context.logger)
+    let answerLink = BrokerLink(.subscribing)
+    let answerHandler = BatchHandler(log: commands, valve: LogValve(), metrics: metrics, logger: context.logger)
+    context.health.addCheck("mqtt") { try eventLink.check() }
+    context.health.addCheck("mqtt_answers") { try answerLink.check() }
+    context.health.addCheck("log") { _ = try await events.usage() }
+    return [
+      watch,
+      try subscriber(configuration.mqtt, shared + [broker], eventHandler, eventLink, configuration, context, observe),
+      try subscriber(
+        configuration.answers, DeviceTopic.answerFilters.map { MQTTSubscription($0) }, answerHandler, answerLink, configuration, context,
+        observe),
+    ]
+  }
+
+  private static func subscriber(
+    _ mqtt: MQTTConfiguration, _ subscriptions: [MQTTSubscription], _ handler: BatchHandler, _ link: BrokerLink,
+    _ configuration: IngestConfiguration, _ context: ServiceContext, _ observe: @escaping @Sendable (MQTTConnectionEvent) -> Void
+  ) throws -> MQTTSubscriber {
+    try MQTTSubscriber(
+      configuration: mqtt, subscriptions: subscriptions, limits: configuration.limits, logger: context.logger,
       observe: { event in
         link.observe(event)
         observe(event)
       },
       handle: { try await handler.handle($0, $1) })
-    context.health.addCheck("mqtt") { try link.check() }
-    context.health.addCheck("log") { _ = try await log.usage() }
-    return [watch, subscriber]
   }
 }

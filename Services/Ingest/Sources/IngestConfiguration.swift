@@ -40,6 +40,14 @@ package struct IngestConfiguration: ServiceConfiguration {
   package var limits: MQTTSubscriber.Limits
   package var logPercentMax: Int
 
+  /// The session that hears answers to commands. An answer that is older than this settles nothing any more.
+  package var answers: MQTTConfiguration {
+    var answers = mqtt
+    answers.clientID += "-answers"
+    answers.sessionExpiry = min(mqtt.sessionExpiry, .seconds(60))
+    return answers
+  }
+
   package init(reading values: ConfigurationValues) throws(ConfigurationError) {
     let redisPassword = try values.optionalSecret(.redisPassword)
     let redisCAFile = values.optionalString(.redisCAFile)

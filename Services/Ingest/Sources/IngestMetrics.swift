@@ -67,10 +67,10 @@ struct IngestMetrics: Sendable {
 
   func counted(_ intake: Intake) {
     ignored.increment(by: intake.ignoredCount)
-    for message in intake.rejected { deadLetters[message.rejection.reason]?.increment() }
     if let count = intake.brokerDropped { brokerDropped.record(count) }
   }
 
+  func rejected(_ rejection: Rejection) { deadLetters[rejection.reason]?.increment() }
   func appendFailed() { appendFailures.increment() }
   func connected(_ isConnected: Bool) { brokerConnected.record(isConnected ? 1 : 0) }
   func paused(_ isPaused: Bool) { logPaused.record(isPaused ? 1 : 0) }

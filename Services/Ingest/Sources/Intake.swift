@@ -10,18 +10,19 @@ struct Intake {
     let payload: [UInt8]
   }
 
-  private struct PendingAnswer {
-    let answer: CommandAnswer
+  /// What is to be told of a message, should it stay or become a dead letter.
+  struct Letter {
     let rejected: RejectedMessage
-    let letter: LogEntry
+    let entry: LogEntry
+    /// What the device said, should the command be found.
+    fileprivate let answer: CommandAnswer?
   }
 
   private(set) var entries: [LogEntry] = []
-  private(set) var rejected: [RejectedMessage] = []
+  /// By the place of their entries.
+  private var letters: [Int: Letter] = [:]
   private(set) var ignoredCount = 0
   private(set) var brokerDropped: Int?
-  /// Answers of devices, by the place of their entry, which is a dead letter until the command is found.
-  private var answers: [Int: PendingAnswer] = [:]
 
   /// How far ahead of the receipt a device's clock is believed when the newest is told from the late.
   static let clockLead = Duration.seconds(300)
@@ -36,24 +37,13 @@ struct Intake {
   private mutating func take(_ message: MQTTMessage, _ clientID: String, _ receivedAt: Timestamp) {
     let translation = Translation(
       topic: message.topic, payload: message.payload, payloadByteCount: message.payloadByteCount, receivedAt: receivedAt)
-    // At QoS 0 the broker sends once.
-    let ofDelivery = message.qos == .atMostOnce ? nil : Fingerprint.ofDelivery(message, clientID: clientID)
+    let identity = Identity(of: message, clientID: clientID)
     switch translation {
-    case .event(let event, let identity):
-      let ofDevice = Fingerprint.ofDevice(event, identity)
-      entries.append(
-        LogEntry(
-          .event(event), fingerprint: ofDevice ?? ofDelivery, mayBeDuplicate: ofDevice != nil || message.isRedelivery,
-          window: ofDevice != nil ? .everyone : .writer,
-          order: Self.order(of: event, receivedAt: receivedAt)))
-    case .answer(let answer):
-      let rejected = RejectedMessage(topic: message.topic, rejection: Self.unknownCommand(answer), payload: message.payload)
-      let letter = Self.letter(rejected, fingerprint: ofDelivery, isRedelivery: message.isRedelivery, receivedAt)
-      answers[entries.count] = PendingAnswer(answer: answer, rejected: rejected, letter: letter)
-      entries.append(letter)
-    case .deadLetter(let rejection):
-      rejected.append(RejectedMessage(topic: message.topic, rejection: rejection, payload: message.payload))
-      entries.append(Self.letter(rejected[rejected.count - 1], fingerprint: ofDelivery, isRedelivery: message.isRedelivery, receivedAt))
+    case .event(let event, let ofDevice):
+      let identity = Fingerprint.ofDevice(event, ofDevice).map(Identity.init(everywhere:)) ?? identity
+      entries.append(identity.entry(.event(event), order: Self.order(of: event, receivedAt: receivedAt)))
+    case .answer(let answer): add(Self.unknownCommand(answer), message, identity, receivedAt, answer)
+    case .deadLetter(let rejection): add(rejection, message, identity, receivedAt)
     case .ignored: ignoredCount += 1
     case .brokerDropped(let count): brokerDropped = count
     }
@@ -64,42 +54,48 @@ struct Intake {
     event.type.rawValue == "appliance:status" ? receivedAt : min(event.timestamp, receivedAt + clockLead)
   }
 
-  private static func letter(
-    _ message: RejectedMessage, fingerprint: [UInt8]?, isRedelivery: Bool, _ receivedAt: Timestamp
-  ) -> LogEntry {
-    let topic = String(decoding: message.topic.utf8.prefix(topicBytesMax), as: UTF8.self)
-    let letter = DeadLetter(topic: topic, payload: message.payload, reason: message.rejection.explanation, receivedAt: receivedAt)
-    return LogEntry(.deadLetter(letter), fingerprint: fingerprint, mayBeDuplicate: isRedelivery, order: receivedAt)
+  private mutating func add(
+    _ rejection: Rejection, _ message: MQTTMessage, _ identity: Identity, _ receivedAt: Timestamp, _ answer: CommandAnswer? = nil
+  ) {
+    let topic = String(decoding: message.topic.utf8.prefix(Self.topicBytesMax), as: UTF8.self)
+    let letter = DeadLetter(topic: topic, payload: message.payload, reason: rejection.explanation, receivedAt: receivedAt)
+    let rejected = RejectedMessage(topic: message.topic, rejection: rejection, payload: message.payload)
+    let entry = identity.entry(.deadLetter(letter), order: receivedAt)
+    letters[entries.count] = Letter(rejected: rejected, entry: entry, answer: answer)
+    entries.append(entry)
+  }
+
+  /// What became dead letters: by the log's word neither duplicates nor answers.
+  func rejected(by outcomes: [AppendOutcome]) -> [RejectedMessage] {
+    letters.filter { index, _ in
+      if case .deadLetter = entries[index].content { outcomes[index] != .duplicate } else { false }
+    }.sorted { $0.key < $1.key }.map(\.value.rejected)
   }
 
   // MARK: Answers to commands
 
   /// Appliances that have answered a command.
-  var answering: Set<ApplianceID> { Set(answers.values.map(\.answer.applianceID)) }
+  var answering: Set<ApplianceID> { Set(letters.values.compactMap(\.answer?.applianceID)) }
 
   /// Makes the answers to commands that wait for one into events, in their places, each of which closes its command. One that came before its command was told as
   /// sent tells that too: an app sees every step, in order.
   ///
   /// - Parameter open: the commands without an outcome, of each appliance that has answered one.
   mutating func settle(_ open: [ApplianceID: [OpenCommand]]) {
-    var (settled, places): ([LogEntry], [Int: PendingAnswer]) = ([], [:])
-    settled.reserveCapacity(entries.count + answers.count)
+    var (settled, places): ([LogEntry], [Int: Letter]) = ([], [:])
+    settled.reserveCapacity(entries.count + letters.count)
     for (index, entry) in entries.enumerated() {
-      guard let pending = answers[index] else {
-        settled.append(entry)
-        continue
+      var entry = entry
+      if let letter = letters[index] {
+        if let answer = letter.answer, let command = open[answer.applianceID]?.first(where: { $0.id == answer.commandID }) {
+          if !command.isSent { settled.append(Self.sent(command, at: letter.entry.order)) }
+          entry = letter.entry.carrying(answer.event(for: command), .close(id: command.id))
+        }
+        places[settled.count] = letter
       }
-      if let command = open[pending.answer.applianceID]?.first(where: { $0.id == pending.answer.commandID }) {
-        if !command.isSent { settled.append(Self.sent(command, at: pending.letter.order)) }
-        places[settled.count] = pending
-        settled.append(Self.answer(pending, to: command))
-      } else {
-        rejected.append(pending.rejected)
-        places[settled.count] = pending
-        settled.append(entry)
-      }
+      settled.append(entry)
     }
-    (entries, answers) = (settled, places)
+    (entries, letters) = (settled, places)
   }
 
   private static func sent(_ command: OpenCommand, at time: Timestamp) -> LogEntry {
@@ -107,22 +103,48 @@ struct Intake {
     return LogEntry(.event(event), order: time, step: .sent(id: command.id))
   }
 
-  private static func answer(_ pending: PendingAnswer, to command: OpenCommand) -> LogEntry {
-    LogEntry(
-      .event(pending.answer.event(for: command)), fingerprint: pending.letter.fingerprint, mayBeDuplicate: pending.letter.mayBeDuplicate,
-      order: pending.letter.order, step: .close(id: command.id))
-  }
-
-  /// The answers that came too late after all, as dead letters: their command had got its outcome meanwhile.
-  mutating func late(by outcomes: [AppendOutcome]) -> [LogEntry] {
-    answers.filter { outcomes[$0.key] == .refused }.map { _, pending in
-      rejected.append(pending.rejected)
-      return pending.letter
-    }
+  /// The answers that came too late after all: their command had got its outcome meanwhile.
+  func late(by outcomes: [AppendOutcome]) -> [Letter] {
+    letters.filter { outcomes[$0.key] == .refused }.map(\.value)
   }
 
   private static func unknownCommand(_ answer: CommandAnswer) -> Rejection {
     let id = answer.commandID.prefix(80)
     return Rejection(reason: .unknownCommand, explanation: "no command '\(id)' of this appliance waits for an answer")
+  }
+}
+
+/// By what the log knows a message again.
+private struct Identity {
+  let fingerprint: [UInt8]?
+  let mayBeDuplicate: Bool
+  let window: LogEntry.Window
+
+  private init(_ fingerprint: [UInt8]?, mayBeDuplicate: Bool, _ window: LogEntry.Window) {
+    (self.fingerprint, self.mayBeDuplicate, self.window) = (fingerprint, mayBeDuplicate, window)
+  }
+
+  /// Whichever replica it came to.
+  init(everywhere fingerprint: [UInt8]) { self.init(fingerprint, mayBeDuplicate: true, .everyone) }
+
+  init(of message: MQTTMessage, clientID: String) {
+    if DeviceTopic.isAnswer(message.topic) {
+      self.init(everywhere: Fingerprint.ofAnswer(message))
+    } else {
+      // At QoS 0 the broker sends once.
+      let isOnce = message.qos == .atMostOnce
+      self.init(isOnce ? nil : Fingerprint.ofDelivery(message, clientID: clientID), mayBeDuplicate: message.isRedelivery, .writer)
+    }
+  }
+
+  func entry(_ content: LogEntry.Content, order: Timestamp) -> LogEntry {
+    LogEntry(content, fingerprint: fingerprint, mayBeDuplicate: mayBeDuplicate, window: window, order: order)
+  }
+}
+
+extension LogEntry {
+  /// The same message, understood.
+  fileprivate func carrying(_ event: Event, _ step: CommandStep) -> LogEntry {
+    LogEntry(.event(event), fingerprint: fingerprint, mayBeDuplicate: mayBeDuplicate, window: window, order: order, step: step)
   }
 }

@@ -8,8 +8,10 @@ import Synchronization
 struct CommandLane: Service {
   /// In hand at once. Past it commands wait in the queue, where other replicas take them.
   static let countMax = 256
-  /// Of one read; what is done and what is kept is told between two of them.
+  /// Of one read.
   private static let wait = Duration.milliseconds(500)
+  /// How often the queue is told what is done and what is kept.
+  private static let tellInterval = Duration.milliseconds(250)
 
   let queue: CommandQueue
   let sender: CommandSender
@@ -27,8 +29,20 @@ struct CommandLane: Service {
 
   /// Until graceful shutdown; then what is in hand is tried once more and, if it cannot be sent, left for another replica.
   func run() async throws {
-    await withDiscardingTaskGroup { commands in await take(into: &commands) }
+    await withDiscardingTaskGroup { group in
+      group.addTask { await tellQueueFromTimeToTime() }
+      await take(into: &group)
+    }
     try? await tellQueue()
+  }
+
+  /// Beside the taking, so that no command waits for the word on another. It is told until the last is out of hand, for what is not kept is taken over.
+  private func tellQueueFromTimeToTime() async {
+    while !Task.isCancelled, !Task.isShuttingDownGracefully || hand.withLock({ !$0.schedule.all.isEmpty }) {
+      // What failed is told the next time; the taking says that the log is away.
+      try? await tellQueue()
+      try? await Task.sleep(for: Self.tellInterval)
+    }
   }
 
   private func take(into group: inout DiscardingTaskGroup) async {
@@ -37,7 +51,6 @@ struct CommandLane: Service {
     // A read is never cut off by a shutdown: what it would have brought would lie until another replica takes it over.
     while !Task.isShuttingDownGracefully, !Task.isCancelled {
       do {
-        try await tellQueue()
         for queued in try await next() where hand.withLock({ $0.schedule.add(queued) }) {
           group.addTask { await work(from: queued) }
         }
@@ -63,7 +76,7 @@ struct CommandLane: Service {
   private func work(from first: QueuedCommand) async {
     var next: QueuedCommand? = first
     while let queued = next {
-      let needsNoMore = await sender.send(queued.command)
+      let needsNoMore = await sender.send(queued)
       next = hand.withLock { hand in
         if needsNoMore { hand.done.append(queued) }
         return hand.schedule.finish(queued)

@@ -22,12 +22,14 @@ struct CommandSender: Sendable {
 
   /// Tries until the command is sent, has its outcome, or its deadline has passed.
   /// - Returns: whether it needs no more work; false for one that another replica is to take over, because this one shuts down.
-  func send(_ command: Command) async -> Bool {
+  func send(_ queued: QueuedCommand) async -> Bool {
+    let command = queued.command
     var backoff = Backoff(shortest: .milliseconds(10), longest: .milliseconds(500))
-    var hasFailed = false
+    // A stop that nobody has had in hand is certainly not sent yet: it does not wait for the log's word.
+    var (asksFirst, hasFailed) = (!(command.isUrgent && queued.isNew), false)
     while command.expiresAt > .now() {
       do {
-        if try await attempt(command) { return true }
+        if try await attempt(command, asksFirst: asksFirst) { return true }
       } catch {
         metrics.attemptFailed()
         let level = hasFailed ? Logger.Level.debug : .warning
@@ -35,21 +37,20 @@ struct CommandSender: Sendable {
         hasFailed = true
       }
       if Task.isShuttingDownGracefully || Task.isCancelled { return false }
+      asksFirst = true
       try? await Task.sleep(for: backoff.next())
     }
     return true
   }
 
-  private func attempt(_ command: Command) async throws -> Bool {
-    switch SendStep(command, among: try await open(beside: command), now: .now(), version: version) {
+  private func attempt(_ command: Command, asksFirst: Bool) async throws -> Bool {
+    switch SendStep(command, among: asksFirst ? try await open(beside: command) : nil, now: .now(), version: version) {
     case .drop: return true
     case .wait: return false
     case .supersede:
       try await close([.superseded(command.id, command.type)], of: command.applianceID)
       return true
-    case .publish(let publication, let overtaken):
-      // Before the stop is told as sent, so that nothing that was meant before it can follow it. Should the log fail, the stop goes out all the same.
-      if !overtaken.isEmpty { try? await close(overtaken.map { .superseded($0.id, $0.type) }, of: command.applianceID) }
+    case .publish(let publication):
       let rest = command.expiresAt - Timestamp.now()
       let answer = try await publisher.publish(publication, timeout: min(Self.publishTimeout, rest), waitsForConnection: false)
       guard answer.reasonCode != Self.noMatchingSubscribers else { return try await nobodyListens(to: command) }
@@ -82,23 +83,33 @@ struct CommandSender: Sendable {
 
   private func close(_ failures: [CommandFailure], of appliance: ApplianceID) async throws {
     let now = Timestamp.now()
-    let outcomes = try await log.append(
-      failures.map { LogEntry(.event($0.event(of: appliance, at: now)), order: now, step: .close(id: $0.commandID)) })
+    let outcomes = try await log.append(failures.map { Self.closing($0, of: appliance, at: now) })
     failed.count(failures.map(\.code), outcomes)
+  }
+
+  private static func closing(_ failure: CommandFailure, of appliance: ApplianceID, at now: Timestamp) -> LogEntry {
+    LogEntry(.event(failure.event(of: appliance, at: now)), order: now, step: .close(id: failure.commandID))
   }
 
   /// Until it is told: should this replica die before, the next one sends the command again. Refused when the device's answer was faster.
   private func tellSent(_ command: Command) async {
-    let now = Timestamp.now()
-    let entry = LogEntry(
-      .event(CommandOutcome.sent(command.id, command.type, to: command.applianceID, at: now)), fingerprint: Fingerprint.ofSending(command),
-      mayBeDuplicate: true, window: .everyone,
-      order: now, step: .sent(id: command.id))
     var backoff = Backoff(shortest: .milliseconds(50), longest: .milliseconds(500))
     while command.expiresAt > .now() {
-      if (try? await log.append([entry])) != nil { return }
+      if (try? await appendSent(command)) != nil { return }
       try? await Task.sleep(for: backoff.next())
       if Task.isCancelled { return }
     }
+  }
+
+  /// With the word that a stop was sent goes the end of what it overtook, so that nothing that was meant before it follows it: as long as it is unsent, they wait.
+  private func appendSent(_ command: Command) async throws {
+    let overtaken = command.isUrgent ? OpenCommand.overtaken(among: try await log.openCommands(of: command.applianceID)) : []
+    let failures = overtaken.map { CommandFailure.superseded($0.id, $0.type) }
+    let now = Timestamp.now()
+    let sent = LogEntry(
+      .event(CommandOutcome.sent(command.id, command.type, to: command.applianceID, at: now)), fingerprint: Fingerprint.ofSending(command),
+      mayBeDuplicate: true, window: .everyone, order: now, step: .sent(id: command.id))
+    let outcomes = try await log.append(failures.map { Self.closing($0, of: command.applianceID, at: now) } + [sent])
+    failed.count(failures.map(\.code), Array(outcomes.dropLast()))
   }
 }

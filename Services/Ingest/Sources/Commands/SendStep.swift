@@ -4,8 +4,7 @@ import Models
 
 /// What to do next with a command that is to be sent. Pure: (command, what is open on its appliance, time) → this.
 enum SendStep: Hashable {
-  /// Publish it; these unsent commands are overtaken by it, and closed first.
-  case publish(MQTTPublication, overtakes: [OpenCommand])
+  case publish(MQTTPublication)
   /// One before it is unsent, maybe in another replica's hands: it waits, so that a resume does not overtake its pause.
   case wait
   /// A stop overtakes it: it is closed instead.
@@ -14,7 +13,7 @@ enum SendStep: Hashable {
   case drop
 
   /// - Parameters:
-  ///   - open: the appliance's commands without an outcome, or nil when the log could not be asked, which stops no stop.
+  ///   - open: the appliance's commands without an outcome, or nil when the log was not asked, which stops no stop.
   ///   - version: what the broker is spoken to in.
   init(_ command: Command, among open: [OpenCommand]?, now: Timestamp, version: MQTTConfiguration.ProtocolVersion) {
     let isWaiting = open.map { $0.contains { $0.id == command.id && !$0.isSent } } ?? true
@@ -24,16 +23,20 @@ enum SendStep: Hashable {
     }
     let others = (open ?? []).filter { !$0.isSent && $0.id != command.id }
     if command.isUrgent {
-      // Which of two was requested first cannot be told for certain, and stopped is the safe side to err on.
-      self = .publish(MQTTPublication(command, now: now, version: version), overtakes: others.filter { !$0.isUrgent })
+      self = .publish(MQTTPublication(command, now: now, version: version))
     } else if others.contains(where: \.isUrgent) {
       self = .supersede
     } else if others.contains(where: { ($0.expiresAt, $0.id) < (command.expiresAt, command.id) }) {
       self = .wait
     } else {
-      self = .publish(MQTTPublication(command, now: now, version: version), overtakes: [])
+      self = .publish(MQTTPublication(command, now: now, version: version))
     }
   }
+}
+
+extension OpenCommand {
+  /// What a stop overtakes. Which of two was requested first cannot be told for certain, and stopped is the safe side to err on.
+  static func overtaken(among open: [OpenCommand]) -> [OpenCommand] { open.filter { !$0.isSent && !$0.isUrgent } }
 }
 
 extension MQTTPublication {
