@@ -77,6 +77,8 @@ let package = Package(
     tests(of: "TrustedProxies"),
     shared("Digests", ["COpenSSL"]),
     tests(of: "Digests"),
+    shared("RuleEvaluation", ["Models"]),
+    tests(of: "RuleEvaluation", ["Models"]),
 
     // Clients and transports.
     shared(
@@ -197,7 +199,7 @@ let package = Package(
       .executableTarget(
         name: "Bench",
         dependencies: nio + [
-          "Commands", "EventLog", "LocalStack", "Models", "MQTTClient", "RedisClient", "ServiceRuntime", arguments, logging,
+          "Commands", "EventLog", "LocalStack", "Models", "MQTTClient", "RedisClient", "RuleEvaluation", "ServiceRuntime", arguments, logging,
         ],
         path: "Tests/Benchmarks",
         exclude: ["README.md", "signaling_load.py"]),

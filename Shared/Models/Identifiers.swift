@@ -50,8 +50,8 @@ package struct EventType: Hashable, Sendable, CustomStringConvertible {
 
   private init(known: String) { rawValue = known }
 
-  /// Whether only Martlet itself tells events of this type: what became of commands and alarms is not a device's to say.
-  package var isReserved: Bool { rawValue.hasPrefix("command:") || rawValue.hasPrefix("alarm:") }
+  /// Whether only Martlet itself tells events of this type: what became of commands, alarms and rules is not a device's to say.
+  package var isReserved: Bool { ["command:", "alarm:", "rule:"].contains(where: rawValue.hasPrefix) }
 
   package init(_ text: String) throws(ModelError) {
     guard (1...Self.lengthMax).contains(text.utf8.count), text.utf8.allSatisfy({ isNameByte($0) || $0 == UInt8(ascii: ":") }) else {

@@ -1,8 +1,5 @@
 package import Models
 
-/// Which document an appliance speaks by.
-package enum Dialect: String, Sendable, CaseIterable { case epicura, webmacs, signaling, reefnet, oht50, generic }
-
 package struct User: Hashable, Sendable {
   /// The `sub` of the user's tokens.
   package let id: String

@@ -13,9 +13,15 @@ struct Bench: AsyncParsableCommand {
   @Option(help: "Idle connections.") var idle = 10_000
   @Option(help: "Seconds of the steady fan-out.") var seconds = 10
   @Option(help: "Stops to one device, idle and again while it floods.") var stops = 500
+  @Option(help: "Events for the rules.") var ruleEvents = 200_000
+  @Flag(help: "Measure only the rules, which need no servers.") var onlyRules = false
 
   func run() async throws {
     OpenFiles.raiseLimit()
+    if onlyRules {
+      Report.heading()
+      return try RulesBench(eventCount: ruleEvents).run()
+    }
     var configuration = LocalStackConfiguration.whole(gateways: 1)
     configuration.postgresSyncsToDisk = true
     configuration.environment = ["MARTLET_LOG_LEVEL": "warning"]
@@ -23,6 +29,7 @@ struct Bench: AsyncParsableCommand {
     try await LocalStack.run(configuration) { stack in
       let scene = try await Scene(stack)
       Report.heading()
+      try RulesBench(eventCount: ruleEvents).run()
       try await IngestBench(scene: scene, messageCount: messages).run()
       try await FanOutBench(scene: scene, clientCount: clients, seconds: seconds).run()
       try await StopBench(scene: scene, stopCount: stops).run()

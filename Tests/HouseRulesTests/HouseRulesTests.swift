@@ -10,6 +10,7 @@ import Testing
     "ServerURL": [],
     "TrustedProxies": [],
     "Digests": ["COpenSSL"],
+    "RuleEvaluation": ["Models"],
     "RedisClient": ["CHiredis", "Backoff", "ServerURL"],
     "PostgresClient": ["CLibpq", "Backoff"],
     "MQTTClient": ["CMosquitto", "Backoff", "ServerURL"],

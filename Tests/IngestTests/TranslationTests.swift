@@ -57,7 +57,7 @@ struct TranslationTests {
     #expect(try event("martlet/a/events/other:error", sent).data == Array(sent.utf8))
   }
 
-  @Test(arguments: ["command:acknowledged", "command:failed", "command:anything", "alarm:cleared"])
+  @Test(arguments: ["command:acknowledged", "command:failed", "command:anything", "alarm:cleared", "rule:triggered"])
   func `a device cannot tell what is Martlet's to tell`(type: String) {
     #expect(reason("martlet/a/events/\(type)", #"{"command_id":"c"}"#) == .reservedType)
   }
