@@ -96,6 +96,9 @@ let package = Package(
     tests(of: "EventLog", nio + ["Models", "RedisClient", "LocalStack", lifecycle, logging]),
     shared("Store", ["Models", "Digests", "PostgresClient"], resources: [.embedInCode("Migrations")]),
     tests(of: "Store", ["Models", "PostgresClient", "LocalStack", logging]),
+    shared(
+      "LogConsumer", ["Backoff", "EventLog", "Models", "PostgresClient", "ServiceRuntime", "Store", lifecycle, logging, metrics]),
+    tests(of: "LogConsumer", ["EventLog", "Models", "Store"]),
     shared("Commands", ["Backoff", "EventLog", "Models"]),
     tests(of: "Commands", ["EventLog", "Models"]),
     shared(
@@ -150,13 +153,15 @@ let package = Package(
     + service(
       "Persister",
       [
-        "Backoff", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", nio[0], lifecycle, logging, metrics,
+        "EventLog", "LogConsumer", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", nio[0], lifecycle, logging,
+        metrics,
       ])
     + [
       tests(
         of: "Persister",
         [
-          "EventLog", "LocalStack", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", nio[1], lifecycle, logging,
+          "EventLog", "LocalStack", "LogConsumer", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", nio[1], lifecycle,
+          logging,
           subprocess,
         ])
     ]
@@ -199,7 +204,8 @@ let package = Package(
       .executableTarget(
         name: "Bench",
         dependencies: nio + [
-          "Commands", "EventLog", "LocalStack", "Models", "MQTTClient", "RedisClient", "RuleEvaluation", "ServiceRuntime", arguments, logging,
+          "Commands", "EventLog", "LocalStack", "Models", "MQTTClient", "RedisClient", "RuleEvaluation", "ServiceRuntime", arguments,
+          logging,
         ],
         path: "Tests/Benchmarks",
         exclude: ["README.md", "signaling_load.py"]),

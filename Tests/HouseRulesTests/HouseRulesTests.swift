@@ -19,6 +19,7 @@ import Testing
     "LocalStack": [],
     "EventLog": ["Models", "RedisClient", "Digests"],
     "Store": ["Models", "PostgresClient", "Digests"],
+    "LogConsumer": ["Models", "EventLog", "Store", "PostgresClient", "ServiceRuntime", "Backoff"],
     "Commands": ["Models", "EventLog", "Backoff"],
     "Access": ["Models", "Store", "Digests", "ServiceRuntime", "Backoff"],
     "Gateway": [
@@ -26,7 +27,7 @@ import Testing
       "Backoff", "TrustedProxies",
     ],
     "Ingest": ["Models", "EventLog", "RedisClient", "MQTTClient", "Digests", "ServiceRuntime", "Backoff"],
-    "Persister": ["Models", "EventLog", "Store", "RedisClient", "PostgresClient", "ServiceRuntime", "Backoff"],
+    "Persister": ["Models", "EventLog", "LogConsumer", "Store", "RedisClient", "PostgresClient", "ServiceRuntime"],
     "API": [
       "Models", "EventLog", "Store", "Access", "Commands", "Digests", "RedisClient", "PostgresClient", "ServiceRuntime", "TrustedProxies",
     ],

@@ -1,5 +1,6 @@
 import EventLog
 import LocalStack
+import LogConsumer
 import Models
 import PostgresClient
 import ServiceLifecycle
@@ -71,7 +72,7 @@ import Testing
         try await stack.pause("postgres")
         _ = try await log.append(entries(100..<5000))
         try await eventually("the pause is noticed") { (try? replica.progress.check()) == nil }
-        let lags = replica.progress.samples(consumer: "persister", now: .now() + .seconds(60)).filter { $0.name.hasSuffix("lag_seconds") }
+        let lags = replica.progress.samples(now: .now() + .seconds(60)).filter { $0.name.hasSuffix("lag_seconds") }
         #expect(lags.contains { $0.value > 50 })
         try await stack.resume("postgres")
         try await postgres.eventually(distinctNumbers, is: 5000)
@@ -88,8 +89,7 @@ import Testing
     try await withDatabase { _, postgres in
       let log = MemoryEventLog()
       let replica = try Replica(postgres, log)
-      let workers = Persister.workers(replica.postgres, replica.limits, log: log, progress: replica.progress, logger: quiet)
-      let group = ServiceGroup(services: workers, logger: quiet)
+      let group = ServiceGroup(services: replica.workers, logger: quiet)
       try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await group.run() }
         _ = try await log.append(entries(0..<100))
@@ -114,11 +114,11 @@ import Testing
         shard: shard, connection: connection, calendar: PartitionCalendar(daysAhead: 1), metrics: PersisterMetrics(), logger: quiet)
       let end = try await writer.store(page.records, epoch: page.epoch, from: start)
       #expect(end.position == page.lastID)
-      await #expect(throws: BatchWriter.CursorMoved.self) { try await writer.store(page.records, epoch: page.epoch, from: start) }
+      await #expect(throws: CursorMoved.self) { try await writer.store(page.records, epoch: page.epoch, from: start) }
       var stale = end
       stale.position = page.records[4].id
       let behind = stale
-      await #expect(throws: BatchWriter.CursorMoved.self) { try await writer.store(page.records, epoch: page.epoch, from: behind) }
+      await #expect(throws: CursorMoved.self) { try await writer.store(page.records, epoch: page.epoch, from: behind) }
       #expect(try await postgres.number(eventCount) == 10)
     }
   }

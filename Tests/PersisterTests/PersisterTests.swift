@@ -1,5 +1,6 @@
 import EventLog
 import LocalStack
+import LogConsumer
 import Models
 import PostgresClient
 import ServiceRuntime
@@ -31,7 +32,7 @@ import Testing
           return true
         }
         try replica.progress.check()
-        let lag = replica.progress.samples(consumer: "persister", now: .now()).filter { $0.name == "martlet_persister_lag_seconds" }
+        let lag = replica.progress.samples(now: .now()).filter { $0.name == "martlet_persister_lag_seconds" }
         #expect(lag.count == Bus.shardCount && lag.allSatisfy { $0.value == 0 })
       }
     }

@@ -1,6 +1,7 @@
 import EventLog
 import Foundation
 import LocalStack
+import LogConsumer
 import Logging
 import Models
 import PostgresClient
@@ -29,16 +30,16 @@ func withDatabase<R>(
 
 /// One replica of the persister while it runs.
 struct Replica {
-  let progress = ShardProgress()
-  let limits: PersisterLimits
+  let progress = ShardProgress(consumer: "persister")
+  let limits: ConsumerLimits
   let log: any EventLog
   let postgres: PostgresConfiguration
 
   init(
     _ postgres: PostgresServer, _ log: any EventLog, callTimeout: Duration = .seconds(30),
-    adjust: (inout PersisterLimits) -> Void = { _ in }
+    adjust: (inout ConsumerLimits) -> Void = { _ in }
   ) throws {
-    var limits = PersisterLimits()
+    var limits = ConsumerLimits(consumer: "persister")
     limits.readWait = .milliseconds(20)
     limits.shareInterval = .milliseconds(50)
     limits.trimInterval = .milliseconds(20)
@@ -49,8 +50,12 @@ struct Replica {
     self.postgres = try postgres.configuration(.persister, callTimeout: callTimeout)
   }
 
+  var workers: [ShardWorker] {
+    let effects = PersisterEffects(daysAhead: 7, logger: quiet)
+    return ShardWorker.workers(postgres, limits, log: log, effects: effects, progress: progress, logger: quiet)
+  }
+
   func run() async throws {
-    let workers = Persister.workers(postgres, limits, log: log, progress: progress, logger: quiet)
     try await withThrowingTaskGroup(of: Void.self) { group in
       for worker in workers { group.addTask { try await worker.run() } }
       try await group.waitForAll()
@@ -68,7 +73,7 @@ struct Replica {
   }
 
   var ownedShards: Int {
-    Int(progress.samples(consumer: "persister", now: .now()).first { $0.name == "martlet_persister_shards_owned" }?.value ?? 0)
+    Int(progress.samples(now: .now()).first { $0.name == "martlet_persister_shards_owned" }?.value ?? 0)
   }
 }
 

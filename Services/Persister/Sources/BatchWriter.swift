@@ -1,30 +1,24 @@
 import EventLog
+import LogConsumer
 import Logging
 import Models
 import PostgresClient
 import Store
 
 /// Writes batches of one shard: rows, what follows from them, and cursor in one transaction, on the session that holds the shard's lock.
-struct BatchWriter: Sendable {
+struct BatchWriter: ShardEffects {
   let shard: Int
   let connection: PostgresConnection
   let calendar: PartitionCalendar
   let metrics: PersisterMetrics
   let logger: Logger
 
-  /// The stored cursor is not the one that this consumer left: somebody else writes the shard.
-  struct CursorMoved: Error, CustomStringConvertible {
-    let shard: Int
-    var description: String { "Shard \(shard) was moved on by another persister: nothing of this batch was stored" }
-  }
-
   /// Stores all records behind `cursor`, in order. What PostgreSQL refuses becomes a dead letter, and the rest goes on.
   ///
   /// - Returns: the cursor behind the last of them.
   /// - Throws: `PostgresError` that is not the records' fault, or `CursorMoved`. What was stored by then stays stored.
   func store(_ records: [LogRecord], epoch: String, from cursor: LogCursor) async throws -> LogCursor {
-    var cursor = cursor
-    cursor = try await adopt(epoch, cursor)
+    var cursor = try await cursor.adopting(epoch, on: connection)
     let known = try await known(among: records, cursor)
     var bisection = Bisection(count: records.count)
     var mayMissPartitions = true
@@ -47,22 +41,6 @@ struct BatchWriter: Sendable {
     return cursor
   }
 
-  /// Puts `next` in the cursor's place without any rows.
-  func move(_ cursor: LogCursor, to next: LogCursor) async throws -> LogCursor {
-    try await connection.transaction { session in
-      guard try cursor.advance(to: next, in: session) else { throw CursorMoved(shard: shard) }
-    }
-    return next
-  }
-
-  /// A consumer's first read tells it the log's epoch.
-  private func adopt(_ epoch: String, _ cursor: LogCursor) async throws -> LogCursor {
-    guard cursor.epoch != epoch else { return cursor }
-    var next = cursor
-    next.epoch = epoch
-    return try await move(cursor, to: next)
-  }
-
   private func commit(_ rows: RecordRows, through last: EventID, from cursor: LogCursor) async throws -> LogCursor {
     try await calendar.require(rows.days, on: connection)
     var next = cursor
@@ -71,7 +49,7 @@ struct BatchWriter: Sendable {
     let start = ContinuousClock.now
     try await connection.transaction { session in
       try rows.write(in: session)
-      guard try cursor.advance(to: target, in: session) else { throw CursorMoved(shard: shard) }
+      try cursor.move(to: target, in: session)
     }
     metrics.committed(rows, in: .now - start)
     return target

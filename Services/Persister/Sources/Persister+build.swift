@@ -1,4 +1,5 @@
 import EventLog
+import LogConsumer
 import Logging
 import Models
 import NIOCore
@@ -18,24 +19,32 @@ package enum Persister {
     await connection.close()
 
     let log = RedisEventLog(configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger)
-    let progress = ShardProgress()
+    let progress = ShardProgress(consumer: configuration.limits.consumer)
     for (name, help) in PersisterMetrics.descriptions { context.metrics.describe(name, help) }
-    let consumer = configuration.limits.consumer
-    context.metrics.addCollector("shards") { progress.samples(consumer: consumer, now: .now()) }
+    context.metrics.addCollector("shards") { progress.samples(now: .now()) }
     context.health.addCheck("postgres") { try progress.check() }
     context.health.addCheck("log") { _ = try await log.usage() }
-    return [log] + workers(configuration.postgres, configuration.limits, log: log, progress: progress, logger: context.logger)
+    let effects = PersisterEffects(daysAhead: configuration.daysAhead, logger: context.logger)
+    return [log]
+      + ShardWorker.workers(
+        configuration.postgres, configuration.limits, log: log, effects: effects, progress: progress, logger: context.logger)
+  }
+}
+
+/// Rows, and partitions to put them in.
+struct PersisterEffects: LogEffects {
+  private let calendar: PartitionCalendar
+  private let metrics = PersisterMetrics()
+  private let logger: Logger
+
+  init(daysAhead: Int, logger: Logger) {
+    calendar = PartitionCalendar(daysAhead: daysAhead)
+    self.logger = logger
   }
 
-  /// The workers of one replica. They may run side by side with those of any other.
-  static func workers(
-    _ postgres: PostgresConfiguration, _ limits: PersisterLimits, log: any EventLog, progress: ShardProgress, logger: Logger
-  ) -> [any Service] {
-    let calendar = PartitionCalendar(daysAhead: limits.daysAhead)
-    let metrics = PersisterMetrics()
-    return (0..<limits.workers).map { _ in
-      ShardWorker(
-        configuration: postgres, log: log, limits: limits, calendar: calendar, progress: progress, metrics: metrics, logger: logger)
-    }
+  func prepare(on connection: PostgresConnection) async throws { try await calendar.keepAhead(of: .now(), on: connection) }
+
+  func effects(of shard: Int, on connection: PostgresConnection) -> any ShardEffects {
+    BatchWriter(shard: shard, connection: connection, calendar: calendar, metrics: metrics, logger: logger)
   }
 }

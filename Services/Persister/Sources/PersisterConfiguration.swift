@@ -1,26 +1,7 @@
+package import LogConsumer
 package import PostgresClient
 package import RedisClient
 package import ServiceRuntime
-
-/// What bounds the persister's work.
-package struct PersisterLimits: Sendable {
-  /// The name of this consumer's cursors.
-  package var consumer = "persister"
-  package var batchRecordsMax = 2000
-  /// A batch is about this large at most; a single larger record is a batch of its own.
-  package var batchBytesMax = 16 << 20
-  /// How long a read waits for something new; also how long a shard may be held on to after it is another's.
-  package var readWait = Duration.milliseconds(500)
-  /// How often a worker looks whether another has come or gone.
-  package var shareInterval = Duration.seconds(1)
-  package var trimInterval = Duration.seconds(1)
-  /// Days whose partitions are made ahead.
-  package var daysAhead = 7
-  /// Sessions with PostgreSQL, each with its share of the shards.
-  package var workers = 2
-
-  package init() {}
-}
 
 /// What the persister can be told. Read once at start.
 package struct PersisterConfiguration: ServiceConfiguration {
@@ -46,7 +27,9 @@ package struct PersisterConfiguration: ServiceConfiguration {
 
   package var redis: RedisConfiguration
   package var postgres: PostgresConfiguration
-  package var limits: PersisterLimits
+  package var limits: ConsumerLimits
+  /// Days whose partitions are made ahead.
+  package var daysAhead: Int
 
   package init(reading values: ConfigurationValues) throws(ConfigurationError) {
     let redisPassword = try values.optionalSecret(.redisPassword)
@@ -59,10 +42,11 @@ package struct PersisterConfiguration: ServiceConfiguration {
     postgres = try values.parsed(.postgresURL, wants: "a URL such as postgres://martlet_persister@postgres:5432/martlet") {
       try PostgresConfiguration(url: $0, password: password, applicationName: "martlet-persister", callTimeout: commitTimeout)
     }
-    limits = PersisterLimits()
+    limits = ConsumerLimits(consumer: "persister")
+    limits.trimInterval = .seconds(1)
     limits.workers = try values.integer(Self.workers, in: 1...16)
     limits.batchRecordsMax = try values.integer(Self.batchRecords, in: 1...100_000)
     limits.batchBytesMax = try values.integer(Self.batchBytes, in: 65_536...1_073_741_824)
-    limits.daysAhead = try values.integer(Self.daysAhead, in: 1...90)
+    daysAhead = try values.integer(Self.daysAhead, in: 1...90)
   }
 }

@@ -1,7 +1,7 @@
 import Metrics
 import Store
 
-/// What the persister counts. Labels come from code alone.
+/// What the persister counts besides what every consumer of the log does. Labels come from code alone.
 struct PersisterMetrics: Sendable {
   private let events = Counter(label: "martlet_persister_events_total")
   private let readings = Counter(label: "martlet_persister_readings_total")
@@ -10,12 +10,6 @@ struct PersisterMetrics: Sendable {
   private let received = Counter(label: "martlet_persister_dead_letters_total", dimensions: [("reason", "received")])
   private let refused = Counter(label: "martlet_persister_dead_letters_total", dimensions: [("reason", "refused")])
   private let known = Counter(label: "martlet_persister_known_records_total")
-  private let startOvers = Dictionary(
-    uniqueKeysWithValues: PageDecision.Reason.allCases.map { reason in
-      (reason, Counter(label: "martlet_persister_log_resets_total", dimensions: [("reason", reason.rawValue)]))
-    })
-  private let readFailures = Counter(label: "martlet_persister_read_failures_total")
-  private let sessionFailures = Counter(label: "martlet_persister_session_failures_total")
   private let batchRecords = Recorder(label: "martlet_persister_batch_records")
   private let commitTime = Timer(label: "martlet_persister_commit_seconds")
 
@@ -48,8 +42,4 @@ struct PersisterMetrics: Sendable {
     batchRecords.record(batch.rows.eventCount + batch.rows.deadLetterCount)
     commitTime.recordNanoseconds(Int64(time / .nanoseconds(1)))
   }
-
-  func startedOver(_ reason: PageDecision.Reason) { startOvers[reason]?.increment() }
-  func readFailed() { readFailures.increment() }
-  func sessionFailed() { sessionFailures.increment() }
 }

@@ -1,4 +1,5 @@
 import EventLog
+import LogConsumer
 import Models
 import PostgresClient
 import Store
@@ -51,23 +52,5 @@ struct RecordRows: Sendable {
     let letter = DeadLetter(topic: Bus.events(shard), payload: record.keptPayload, reason: reason, receivedAt: .now())
     rows.append(letter, id: record.id, shard: shard)
     refusedCount += 1
-  }
-}
-
-extension LogRecord {
-  /// What a dead letter keeps of it.
-  var keptPayload: [UInt8] {
-    switch content {
-    case .event(let event): event.encoded()
-    case .deadLetter(let letter): letter.payload
-    }
-  }
-
-  /// About how much memory it takes.
-  var byteCount: Int {
-    switch content {
-    case .event(let event): event.data.count + event.extras.count + 256
-    case .deadLetter(let letter): letter.payload.count + letter.topic.utf8.count + 256
-    }
   }
 }

@@ -1,8 +1,8 @@
 import Backoff
-import EventLog
-import Logging
+package import EventLog
+package import Logging
 import Models
-import PostgresClient
+package import PostgresClient
 import ServiceLifecycle
 import Store
 
@@ -10,16 +10,28 @@ import Store
 /// has lost the right and the means to write at the same moment.
 ///
 /// Never gives up: whatever happens to PostgreSQL, it connects again after a jittered pause.
-struct ShardWorker: Service {
-  let configuration: PostgresConfiguration
-  let log: any EventLog
-  let limits: PersisterLimits
-  let calendar: PartitionCalendar
-  let progress: ShardProgress
-  let metrics: PersisterMetrics
-  let logger: Logger
+package struct ShardWorker: Service {
+  private let configuration: PostgresConfiguration
+  private let log: any EventLog
+  private let effects: any LogEffects
+  private let limits: ConsumerLimits
+  private let progress: ShardProgress
+  private let metrics: ConsumerMetrics
+  private let logger: Logger
 
-  func run() async throws {
+  /// The workers of one replica, `limits.workers` of them. They may run side by side with those of any other.
+  package static func workers(
+    _ configuration: PostgresConfiguration, _ limits: ConsumerLimits, log: any EventLog, effects: any LogEffects, progress: ShardProgress,
+    logger: Logger
+  ) -> [ShardWorker] {
+    let worker = ShardWorker(
+      configuration: configuration, log: log, effects: effects, limits: limits, progress: progress,
+      metrics: ConsumerMetrics(consumer: limits.consumer), logger: logger)
+    return Array(repeating: worker, count: limits.workers)
+  }
+
+  /// Returns at graceful shutdown or cancellation.
+  package func run() async throws {
     var backoff = Backoff(shortest: .milliseconds(100))
     while !Task.isShuttingDownGracefully, !Task.isCancelled {
       do {
@@ -42,7 +54,7 @@ struct ShardWorker: Service {
       try await connection.run { session in try locks.join(in: session) }
       backoff.reset()
       while !Task.isShuttingDownGracefully {
-        try await calendar.keepAhead(of: .now(), on: connection)
+        try await effects.prepare(on: connection)
         owned = try await takeShare(owned, connection)
         try await consume(owned, connection)
       }
@@ -78,7 +90,9 @@ struct ShardWorker: Service {
     let term = OwnershipTerm()
     try await withThrowingTaskGroup(of: Void.self) { group in
       for shard in owned {
-        let consumer = consumer(of: shard, connection)
+        let consumer = ShardConsumer(
+          shard: shard, connection: connection, log: log, effects: effects, limits: limits, progress: progress, metrics: metrics,
+          logger: logger)
         group.addTask { try await consumer.run(term) }
       }
       group.addTask {
@@ -114,11 +128,5 @@ struct ShardWorker: Service {
     guard try locks.take(shard, in: session) else { return false }
     try locks.release(shard, in: session)
     return true
-  }
-
-  private func consumer(of shard: Int, _ connection: PostgresConnection) -> ShardConsumer {
-    let writer = BatchWriter(shard: shard, connection: connection, calendar: calendar, metrics: metrics, logger: logger)
-    return ShardConsumer(
-      shard: shard, log: log, writer: writer, limits: limits, progress: progress, metrics: metrics, logger: logger)
   }
 }

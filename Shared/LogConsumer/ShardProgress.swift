@@ -1,9 +1,9 @@
-import Models
-import ServiceRuntime
+package import Models
+package import ServiceRuntime
 import Synchronization
 
 /// How far this replica's shards are, for metrics and readiness.
-final class ShardProgress: Sendable {
+package final class ShardProgress: Sendable {
   private struct Shard {
     /// When the log took in the oldest record that is not stored; nil when all are.
     var waitingSince: Timestamp?
@@ -15,13 +15,17 @@ final class ShardProgress: Sendable {
   }
 
   private let state = Mutex(State())
+  private let consumer: String
 
-  struct NotConnected: Error, CustomStringConvertible {
-    let description = "No session with PostgreSQL: events stay in the log until there is one"
+  /// - Parameter consumer: names the metrics, and stands in a label.
+  package init(consumer: String) { self.consumer = consumer }
+
+  package struct NotConnected: Error, CustomStringConvertible {
+    package let description = "No session with PostgreSQL: events stay in the log until there is one"
   }
 
   /// Throws while no worker has a session.
-  func check() throws {
+  package func check() throws {
     guard state.withLock({ $0.sessionCount > 0 }) else { throw NotConnected() }
   }
 
@@ -50,16 +54,17 @@ final class ShardProgress: Sendable {
     }
   }
 
-  func samples(consumer: String, now: Timestamp) -> [MetricSample] {
+  /// `martlet_<consumer>_lag_seconds`, `…_shards_owned` and `…_sessions`.
+  package func samples(now: Timestamp) -> [MetricSample] {
     let (shards, sessionCount) = state.withLock { ($0.shards, $0.sessionCount) }
     let lags = shards.map { number, shard in
       MetricSample(
-        "martlet_persister_lag_seconds", labels: [("consumer", consumer), ("shard", "\(number)")],
+        "martlet_\(consumer)_lag_seconds", labels: [("consumer", consumer), ("shard", "\(number)")],
         max(0, shard.waitingSince.map { (now - $0) / .seconds(1) } ?? 0))
     }
     return lags + [
-      MetricSample("martlet_persister_shards_owned", Double(shards.count)),
-      MetricSample("martlet_persister_sessions", Double(sessionCount)),
+      MetricSample("martlet_\(consumer)_shards_owned", Double(shards.count)),
+      MetricSample("martlet_\(consumer)_sessions", Double(sessionCount)),
     ]
   }
 }

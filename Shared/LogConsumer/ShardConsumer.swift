@@ -1,45 +1,50 @@
 import Backoff
-import EventLog
+package import EventLog
 import Logging
 import Models
 import PostgresClient
 import ServiceLifecycle
 import Store
 
-/// Moves one shard of the log into PostgreSQL, batch after batch, for as long as the shard is owned.
+/// Lets one shard of the log take effect, batch after batch, for as long as the shard is owned.
 struct ShardConsumer: Sendable {
   let shard: Int
+  let connection: PostgresConnection
   let log: any EventLog
-  let writer: BatchWriter
-  let limits: PersisterLimits
+  let effects: any LogEffects
+  let limits: ConsumerLimits
   let progress: ShardProgress
-  let metrics: PersisterMetrics
+  let metrics: ConsumerMetrics
   let logger: Logger
 
   /// Returns when `term` is over or the service is told to stop, after the batch in hand.
   ///
   /// - Throws: when the session cannot go on. A log that does not answer is asked again, for ever.
   func run(_ term: OwnershipTerm) async throws {
-    var cursor = try await writer.connection.run { session in
+    let effects = try await effects.effects(of: shard, on: connection)
+    var cursor = try await connection.run { session in
       try LogCursor.load(consumer: limits.consumer, shard: shard, in: session)
     }
     var size = ReadSize(recordsMax: limits.batchRecordsMax, bytesMax: limits.batchBytesMax)
-    var trimmer = Trimmer(interval: limits.trimInterval)
+    var trimmer = limits.trimInterval.map(Trimmer.init(interval:))
     var outage = LogOutage()
     while !term.isOver, !Task.isShuttingDownGracefully {
+      let asked = Timestamp.now()
       guard let page = try await read(after: cursor.position, limit: size.records, &outage) else { continue }
       switch PageDecision(page, cursor: cursor) {
       case .idle:
+        // Before the read, not after it: what came meanwhile may be older than the present.
+        cursor = try await effects.idle(at: asked, cursor)
         progress.stored(shard, through: cursor.position, hasMore: false)
       case .startOver(let next, let reason):
         tell(reason, cursor: cursor, page: page)
-        cursor = try await writer.move(cursor, to: next)
+        cursor = try await cursor.move(to: next, on: connection)
         continue
       case .store:
         progress.read(shard, first: page.records[0].id)
         let isFull = page.records.count >= size.records
         size.learn(records: page.records.count, bytes: page.records.reduce(0) { $0 + $1.byteCount })
-        cursor = try await writer.store(page.records, epoch: page.epoch, from: cursor)
+        cursor = try await effects.store(page.records, epoch: page.epoch, from: cursor)
         progress.stored(shard, through: cursor.position, hasMore: isFull)
       }
       try await trim(&trimmer, cursor)
@@ -80,15 +85,15 @@ struct ShardConsumer: Sendable {
   }
 
   /// Lets the log forget what every consumer has stored. A log that cannot be trimmed now is trimmed later.
-  private func trim(_ trimmer: inout Trimmer, _ cursor: LogCursor) async throws {
-    guard trimmer.isDue(at: .now, position: cursor.position) else { return }
-    let slowest = try await writer.connection.run { session in
+  private func trim(_ trimmer: inout Trimmer?, _ cursor: LogCursor) async throws {
+    guard trimmer?.isDue(at: .now, position: cursor.position) ?? false else { return }
+    let slowest = try await connection.run { session in
       try LogCursor.slowest(shard: shard, epoch: cursor.epoch, in: session)
     }
-    guard slowest > trimmer.trimmedThrough else { return }
+    guard slowest > trimmer?.trimmedThrough ?? .zero else { return }
     do {
       try await log.trim(shard: shard, through: slowest)
-      trimmer.trimmed(through: slowest)
+      trimmer?.trimmed(through: slowest)
     } catch {
       try Task.checkCancellation()
       logger.warning("The log cannot be trimmed; it is tried again", metadata: ["shard": "\(shard)", "error": "\(error)"])
@@ -128,4 +133,22 @@ struct Trimmer {
   }
 
   mutating func trimmed(through id: EventID) { trimmedThrough = id }
+}
+
+extension LogRecord {
+  /// About how much memory it takes.
+  fileprivate var byteCount: Int {
+    switch content {
+    case .event(let event): event.data.count + event.extras.count + 256
+    case .deadLetter(let letter): letter.payload.count + letter.topic.utf8.count + 256
+    }
+  }
+
+  /// What a dead letter keeps of it.
+  package var keptPayload: [UInt8] {
+    switch content {
+    case .event(let event): event.encoded()
+    case .deadLetter(let letter): letter.payload
+    }
+  }
 }
