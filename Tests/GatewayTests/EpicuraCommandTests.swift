@@ -16,7 +16,7 @@ import Testing
     id: "c-1", appliance: Samples.appliance, type: Samples.type("cooking:stop"), data: Array("{}".utf8), requestID: nil)
 
   /// A connection that has sent one command.
-  private func sent(_ command: PendingCommand, _ limits: Machine.Limits = Machine.Limits()) -> Machine {
+  private func sent(_ command: PendingCommand, _ limits: SessionLimits = SessionLimits()) -> Machine {
     var machine = Machine(limits: limits, now: Samples.time) { "c-1" }
     _ = machine.handle(.admission(.admitted(ann)), now: Samples.time)
     let purpose = Machine.Purpose.command(id: "c-1", isUrgent: command.isUrgent)
@@ -148,7 +148,7 @@ import Testing
 
   @Test func `Open commands are bounded, and a stop finds room beyond it`() {
     var number = 0
-    var limits = Machine.Limits()
+    var limits = SessionLimits()
     limits.commandsMax = 2
     var machine = Machine(limits: limits, now: Samples.time) {
       number += 1

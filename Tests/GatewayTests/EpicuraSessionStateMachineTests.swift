@@ -11,9 +11,9 @@ import WebSocketTransport
   private static let appliance = Samples.appliance
   private let ann = Principal(subject: "ann", expiresAt: Samples.time + .seconds(900))
 
-  private func machine(_ limits: Machine.Limits = Machine.Limits()) -> Machine { Machine(limits: limits, now: Samples.time) }
+  private func machine(_ limits: SessionLimits = SessionLimits()) -> Machine { Machine(limits: limits, now: Samples.time) }
 
-  private func open(_ limits: Machine.Limits = Machine.Limits()) -> Machine {
+  private func open(_ limits: SessionLimits = SessionLimits()) -> Machine {
     var machine = machine(limits)
     #expect(machine.handle(.admission(.admitted(ann)), now: Samples.time) == [.send(.connected(userID: "ann"))])
     return machine
@@ -159,7 +159,7 @@ import WebSocketTransport
   }
 
   @Test func `Subscriptions are bounded`() {
-    var machine = open(Machine.Limits(subscriptionsMax: 1))
+    var machine = open(SessionLimits(subscriptionsMax: 1))
     _ = machine.handle(subscribe(), now: Samples.time)
     #expect(errorCode(machine.handle(subscribe(Samples.other), now: Samples.time)) == .tooManySubscriptions)
   }

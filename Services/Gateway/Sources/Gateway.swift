@@ -20,7 +20,7 @@ struct Gateway: Sendable {
 
   struct Settings: Sendable {
     var server: WebSocketServerConfiguration
-    var session = EpicuraSessionStateMachine.Limits()
+    var session = SessionLimits()
     var queueBytesMax = 256 * 1024
     /// Whether pages of other sites are kept out: where there are no tokens, a browser on the network could be made to command an appliance.
     var refusesForeignPages = false
@@ -29,7 +29,7 @@ struct Gateway: Sendable {
   }
 
   let server: WebSocketServer
-  private let jobs: EpicuraSession.Jobs
+  private let jobs = Neighbours.Jobs()
   let liveFeed: any LiveFeed
   let canary: Canary
   let metrics: GatewayMetrics
@@ -41,10 +41,6 @@ struct Gateway: Sendable {
   ) async throws {
     let loops = Array(eventLoopGroup.makeIterator())
     guard let feedLoop = loops.first else { preconditionFailure("a group without a loop") }
-    // Many at a time, because all they do is wait: the directory bounds what it does itself.
-    jobs = EpicuraSession.Jobs(
-      access: JobQueue(runningMax: 4096), log: JobQueue(runningMax: 256), commands: JobQueue(runningMax: 256),
-      stops: JobQueue(runningMax: 4096))
     let canary = Canary(replica: settings.replica) { try await ports.log.publish($0, to: $1) }
     let feed = try await feedLoop.submit { [jobs] in
       NIOLoopBound(EventFeed(eventLoop: feedLoop, loopIndex: 0, log: ports.log, jobs: jobs.log), eventLoop: feedLoop)
@@ -58,17 +54,17 @@ struct Gateway: Sendable {
       feed.value.listen(to: canary.channel, subscribed: {}, message: { canary.heard($0) })
       return channels
     }.get()
-    let neighbours = EpicuraSession.Neighbours(gate: ports.gate, log: ports.log, jobs: jobs, limits: settings.session)
-    let route = EpicuraDialect.route(hubs: hubs, neighbours: neighbours, refusesForeignPages: settings.refusesForeignPages)
+    let neighbours = Neighbours(gate: ports.gate, log: ports.log, jobs: jobs, limits: settings.session)
     server = WebSocketServer(
-      configuration: settings.server, routes: [route], eventLoopGroup: eventLoopGroup,
-      logger: logger, listening: listening)
+      configuration: settings.server,
+      routes: Dialects.endpoints.map { $0.route(hubs, neighbours, refusesForeignPages: settings.refusesForeignPages) },
+      eventLoopGroup: eventLoopGroup, logger: logger, listening: listening)
     self.canary = canary
     metrics = GatewayMetrics(server: server, hubs: hubs, feed: handle)
   }
 
   /// In the order of dependency. A live feed that keeps a connection is a service of its own.
-  var services: [any Service] { [liveFeed as? any Service, jobs.log, jobs.access, jobs.commands, jobs.stops, server].compactMap { $0 } }
+  var services: [any Service] { [liveFeed as? any Service].compactMap { $0 } + jobs.all + [server] }
 
   private static func makeHubs(_ loops: [any EventLoop], queueBytesMax: Int, feed: FeedHandle) async throws -> [NIOLoopBound<LoopHub>] {
     var hubs: [NIOLoopBound<LoopHub>] = []

@@ -6,23 +6,7 @@ internal import NIOCore
 internal import WebSocketTransport
 
 /// One app's connection: carries out what `EpicuraSessionStateMachine` decides. Confined to its event loop.
-final class EpicuraSession: WebSocketSession, HubSession {
-  /// What every session of the process works with.
-  struct Neighbours: Sendable {
-    let gate: any Gatekeeper
-    let log: any EventLog
-    let jobs: Jobs
-    let limits: EpicuraSessionStateMachine.Limits
-  }
-
-  /// For questions to neighbours: each kind apart, so that a database that hangs holds up nothing but its own, and nothing is before a stop.
-  struct Jobs: Sendable {
-    let access: JobQueue
-    let log: JobQueue
-    let commands: JobQueue
-    let stops: JobQueue
-  }
-
+final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
   var hubSlot = -1
   private let connection: WebSocketConnection
   private let hub: LoopHub
@@ -30,14 +14,13 @@ final class EpicuraSession: WebSocketSession, HubSession {
   private let subscriber: Subscriber
   private var machine: EpicuraSessionStateMachine
 
-  init(_ connection: WebSocketConnection, hub: LoopHub, token: String?, neighbours: Neighbours) {
-    self.connection = connection
-    self.hub = hub
-    self.neighbours = neighbours
+  init(_ arrival: Arrival) {
+    (connection, hub, neighbours) = (arrival.connection, arrival.hub, arrival.neighbours)
     subscriber = Subscriber(connection, hub: hub)
     machine = EpicuraSessionStateMachine(limits: neighbours.limits, now: .now())
     subscriber.session = self
     hub.add(self)
+    let token = arrival.token
     ask(\.access, orElse: .admission(.unavailable)) { .admission(await $0.gate.admit(token)) }
   }
 
@@ -112,7 +95,7 @@ final class EpicuraSession: WebSocketSession, HubSession {
 
   // MARK: Commands
 
-  private func jobs(for purpose: EpicuraSessionStateMachine.Purpose) -> KeyPath<Jobs, JobQueue> {
+  private func jobs(for purpose: EpicuraSessionStateMachine.Purpose) -> KeyPath<Neighbours.Jobs, JobQueue> {
     switch purpose {
     case .subscription: \.access
     case .command(_, let isUrgent): isUrgent ? \.stops : \.commands
@@ -143,17 +126,10 @@ final class EpicuraSession: WebSocketSession, HubSession {
     return (history?.events ?? []).filter { $0.id ?? .zero <= last && $0.commandID == commandID }
   }
 
-  /// Asks a neighbour off the loop and takes the answer in on the loop.
   private func ask(
-    _ jobs: KeyPath<Jobs, JobQueue>, orElse refusal: EpicuraSessionStateMachine.Input,
+    _ jobs: KeyPath<Neighbours.Jobs, JobQueue>, orElse refusal: EpicuraSessionStateMachine.Input,
     _ question: @escaping @Sendable (Neighbours) async -> EpicuraSessionStateMachine.Input
   ) {
-    let (here, eventLoop, neighbours) = (NIOLoopBound(self, eventLoop: hub.eventLoop), hub.eventLoop, neighbours)
-    let isTaken = neighbours.jobs[keyPath: jobs].submit {
-      let answer = await question(neighbours)
-      eventLoop.execute { here.value.handle(answer) }
-    }
-    // In a new turn, because the action before this one may still be under way.
-    if !isTaken { eventLoop.execute { here.value.handle(refusal) } }
+    neighbours.ask(jobs, on: hub.eventLoop, orElse: refusal, question) { self.handle($0) }
   }
 }

@@ -5,17 +5,6 @@ internal import WebSocketTransport
 
 /// What one app's connection does (the Epicura document, "Connection Lifecycle"): input in, actions out. Pure.
 struct EpicuraSessionStateMachine {
-  struct Limits: Sendable {
-    /// Appliances that one connection may listen to.
-    var subscriptionsMax = 256
-    /// Frames that may come before the token was checked.
-    var earlyFramesMax = 32
-    /// Commands of one connection without an outcome; stops find more room.
-    var commandsMax = 16
-    /// How long a neighbour may take to answer.
-    var answerTimeout = Duration.seconds(10)
-  }
-
   /// What a user's right on an appliance is asked for.
   enum Purpose: Hashable {
     case subscription(attempt: Int)
@@ -77,48 +66,30 @@ struct EpicuraSessionStateMachine {
     case closeAsSlow
   }
 
-  private enum Phase {
-    case verifying(early: [[UInt8]])
-    case open
-    case closed
-  }
-
-  private let limits: Limits
-  private let begun: Timestamp
-  private var phase = Phase.verifying(early: [])
-  private var token: TokenLife?
+  private var visit: Visit
   private var subscriptions: EpicuraSubscriptions
   private var commands: OpenCommands
   private let makeCommandID: () -> String
-  private var errors = ErrorBudget()
-  private var isRechecking = false
-  private var mustRecheck = false
 
   /// - Parameter makeCommandID: names a command so that nobody guesses it.
-  init(limits: Limits = Limits(), now: Timestamp, makeCommandID: @escaping () -> String = CommandDesk.randomID) {
-    self.limits = limits
+  init(limits: SessionLimits = SessionLimits(), now: Timestamp, makeCommandID: @escaping () -> String = CommandDesk.randomID) {
     self.makeCommandID = makeCommandID
-    begun = now
+    visit = Visit(limits: limits, now: now)
     commands = OpenCommands(countMax: limits.commandsMax, answerTimeout: limits.answerTimeout)
     subscriptions = EpicuraSubscriptions(countMax: limits.subscriptionsMax, answerTimeout: limits.answerTimeout)
   }
 
   mutating func handle(_ input: Input, now: Timestamp) -> [Action] {
-    switch phase {
-    case .closed: return []
-    case .verifying(let early):
-      switch input {
-      case .admission(let admission): return admit(admission, early: early, now: now)
-      case .frame(let frame): return keep(frame, behind: early)
-      case .tick: return now - begun > limits.answerTimeout ? close(.tryAgainLater, "The token cannot be checked now") : []
-      case .accessChanged:
-        // The answer that is on its way may be of before the change.
-        mustRecheck = true
-        return []
-      default: return []
-      }
-    case .open: return token.map { handle(input, of: $0.principal, now: now) } ?? []
+    if let principal = visit.principal { return handle(input, of: principal, now: now) }
+    switch input {
+    case .admission(let admission): return admit(admission, now: now)
+    case .frame(let frame): return close(visit.keep(frame))
+    case .tick:
+      if case .ended(let end) = visit.tick(now: now) { return close(end) }
+    case .accessChanged: visit.mustBeRechecked()
+    default: break
     }
+    return []
   }
 
   private mutating func handle(_ input: Input, of principal: Principal, now: Timestamp) -> [Action] {
@@ -133,42 +104,31 @@ struct EpicuraSessionStateMachine {
     case .log(let appliance, let attempt, let reading): return take(reading, appliance, attempt, now: now)
     case .delivered(let appliance, let delivery): return subscriptions.delivered(appliance, delivery, now: now)
     case .drained: return subscriptions.drained(now: now)
-    case .accessChanged(let change): return isConcerned(principal, by: change) ? recheck(principal) : []
-    case .rechecked(let answer): return take(answer, of: principal, now: now)
+    case .accessChanged(let change): return isConcerned(principal, by: change) ? recheck() : []
+    case .rechecked(let answer): return take(answer, now: now)
     case .renewal(let admission): return take(admission, now: now)
     case .listening(let id, let isLive): return isLive ? commands.heard(id, userID: principal.subject, now: now) : []
     case .answered(let id, let answer): return take(answer, commandID: id, now: now)
     case .outcome(let id, let events): return commands.contains(id) ? events.map(Action.sendEvent) + settle(id, by: events) : []
     case .settled(let id): return commands.end(id)
     case .expired(let failure): return failure.map { commands.fail($0, now: now) } ?? []
-    case .tick: return tick(principal, now: now)
+    case .tick: return tick(now: now)
     }
   }
 
   // MARK: Coming in
 
-  private mutating func admit(_ admission: AccessGate.Admission, early: [[UInt8]], now: Timestamp) -> [Action] {
-    switch admission {
-    case .admitted(let principal):
-      phase = .open
-      token = TokenLife(principal)
-      let connected: [Action] = [.send(.connected(userID: principal.subject))] + (mustRecheck ? recheck(principal) : [])
+  private mutating func admit(_ admission: AccessGate.Admission, now: Timestamp) -> [Action] {
+    switch visit.admit(admission) {
+    case .entered(let principal, let early):
+      let connected: [Action] = [.send(.connected(userID: principal.subject))] + recheckIfDue()
       return early.reduce(connected) { $0 + handle(.frame($1), now: now) }
-    case .refused(let error): return close(.policyViolation, error.text)
-    case .unavailable: return close(.tryAgainLater, "The token cannot be checked now")
+    case .ended(let end): return close(end)
+    case nil: return []
     }
   }
 
-  private mutating func keep(_ frame: [UInt8], behind early: [[UInt8]]) -> [Action] {
-    guard early.count < limits.earlyFramesMax else { return close(.policyViolation, "Too many messages before the token was checked") }
-    phase = .verifying(early: early + [frame])
-    return []
-  }
-
-  private mutating func close(_ code: WebSocketCloseCode, _ reason: String) -> [Action] {
-    phase = .closed
-    return [.close(code, reason: reason)]
-  }
+  private func close(_ end: Visit.End?) -> [Action] { end.map { [.close($0.code, reason: $0.reason)] } ?? [] }
 
   // MARK: Frames
 
@@ -183,9 +143,7 @@ struct EpicuraSessionStateMachine {
       case .command(let type, let appliance, let data, let requestID):
         let command = PendingCommand(id: makeCommandID(), appliance: appliance, type: type, data: data, requestID: requestID)
         return begin(command, of: principal, now: now)
-      case .auth(let token):
-        try self.token?.beginRenewal()
-        return [.renew(token: token)]
+      case .auth(let token): return renew(by: token, now: now)
       }
     } catch {
       return reject(error, now: now)
@@ -203,36 +161,44 @@ struct EpicuraSessionStateMachine {
 
   /// Nil while there are not too many.
   private mutating func countMistake(now: Timestamp) -> [Action]? {
-    errors.spend(at: now) ? nil : close(.policyViolation, "Too many errors")
+    visit.countMistake(now: now).map { close($0) }
   }
 
   // MARK: Time
 
-  private mutating func tick(_ principal: Principal, now: Timestamp) -> [Action] {
+  private mutating func tick(now: Timestamp) -> [Action] {
     var actions: [Action] = []
-    switch token?.tick(now: now) {
-    case .expired: return close(.policyViolation, AccessError.invalidOrExpiredToken.text)
-    case .expiring: actions.append(.send(.tokenExpiring(now, expiresAt: principal.expiresAt)))
+    switch visit.tick(now: now) {
+    case .ended(let end): return close(end)
+    case .expiring(let end): actions.append(.send(.tokenExpiring(now, expiresAt: end)))
     case nil: break
     }
     for appliance in subscriptions.late(now: now) { actions += giveUp(appliance, now: now) }
     let overdue = commands.tick(now: now)
     actions += overdue.actions
     for command in overdue.unanswered { actions += commands.end(command.id) + reject(.notSent(command.appliance), now: now) }
-    return actions + (mustRecheck ? recheck(principal) : [])
+    return actions + recheckIfDue()
   }
 
   // MARK: Token
 
-  private mutating func take(_ admission: AccessGate.Admission, now: Timestamp) -> [Action] {
-    do throws(EpicuraRejection) {
-      try token?.renew(admission)
+  private mutating func renew(by token: String, now: Timestamp) -> [Action] {
+    do {
+      try visit.beginRenewal()
+      return [.renew(token: token)]
     } catch {
-      return reject(error, now: now)
+      return reject(EpicuraRejection(error), now: now)
     }
-    guard let principal = token?.principal else { return [] }
-    // The other token may bring another role.
-    return [.send(.authenticated(now, expiresAt: principal.expiresAt))] + recheck(principal)
+  }
+
+  private mutating func take(_ admission: AccessGate.Admission, now: Timestamp) -> [Action] {
+    do {
+      guard let principal = try visit.renew(admission) else { return [] }
+      // The other token may bring another role.
+      return [.send(.authenticated(now, expiresAt: principal.expiresAt))] + recheck()
+    } catch {
+      return reject(EpicuraRejection(error), now: now)
+    }
   }
 
   // MARK: Subscriptions
@@ -312,30 +278,34 @@ struct EpicuraSessionStateMachine {
     }
   }
 
-  private mutating func recheck(_ principal: Principal) -> [Action] {
-    mustRecheck = isRechecking
-    guard !isRechecking else { return [] }
-    isRechecking = true
-    return [.recheck(principal, subscriptions.appliances)]
+  private mutating func recheck() -> [Action] {
+    visit.mustBeRechecked()
+    return recheckIfDue()
   }
 
-  private mutating func take(_ answer: AccessGate.Recheck?, of principal: Principal, now: Timestamp) -> [Action] {
-    isRechecking = false
-    guard let answer else {
-      // Asked again at the next tick: the directory is given that time.
-      mustRecheck = true
-      return []
+  private mutating func recheckIfDue() -> [Action] {
+    visit.recheckIfDue().map { [.recheck($0, subscriptions.appliances)] } ?? []
+  }
+
+  private mutating func take(_ answer: AccessGate.Recheck?, now: Timestamp) -> [Action] {
+    switch visit.rechecked(answer) {
+    // Asked again at the next tick: the directory is given that time.
+    case .unanswered: return []
+    case .ended(let end): return close(end)
+    case .stays(let lost):
+      return recheckIfDue()
+        + lost.filter { subscriptions.contains($0) }.flatMap {
+          subscriptions.end($0, now: now) + [.send(.error(.notFound($0), now))]
+        }
     }
-    if let refusal = answer.refusal { return close(.policyViolation, refusal.text) }
-    let again = mustRecheck ? recheck(principal) : []
-    return again
-      + answer.lost.filter { subscriptions.contains($0) }.flatMap {
-        subscriptions.end($0, now: now) + [.send(.error(.notFound($0), now))]
-      }
   }
 }
 
 extension EpicuraRejection {
+  fileprivate init(_ error: RenewalError) {
+    self.init(error == .unavailable ? .temporarilyUnavailable : .authenticationFailed, error.text)
+  }
+
   fileprivate static func notFound(_ appliance: ApplianceID) -> Self {
     Self(.applianceNotFound, "There is no such appliance among yours", appliance)
   }

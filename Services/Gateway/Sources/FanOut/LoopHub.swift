@@ -1,5 +1,6 @@
 internal import Models
 internal import NIOCore
+internal import Store
 
 /// What one event loop has done; plain integers, read by a hop to the loop.
 struct HubCounters: Sendable {
@@ -42,10 +43,6 @@ struct HubCounters: Sendable {
 protocol HubSession: AnyObject {
   /// Place in the hub's array.
   var hubSlot: Int { get set }
-  /// Live events of the appliance come from now on; those up to `position` are in the log.
-  func topicBecameLive(_ appliance: ApplianceID, position: EventID)
-  /// The outcome of a command of this session went out to the client.
-  func commandSettled(_ id: String)
   /// Once a second: deadlines.
   func tick()
   /// Users, appliances, their sharing or tokens have changed.
@@ -109,8 +106,18 @@ final class LoopHub {
 
   // MARK: Topics
 
-  /// The appliance's topic; the first one to ask makes the feed listen.
-  func topic(of appliance: ApplianceID) -> Topic {
+  /// The listeners of one dialect to an appliance. The first of all that ask makes the feed listen.
+  ///
+  /// - Parameter make: makes them where there are none; one class for each dialect.
+  func audience<Kind: Audience>(of appliance: ApplianceID, in dialect: Dialect, make: (Topic) -> Kind) -> Kind {
+    let topic = topic(of: appliance)
+    if let known = topic.audience(of: dialect) as? Kind { return known }
+    let audience = make(topic)
+    topic.add(audience)
+    return audience
+  }
+
+  private func topic(of appliance: ApplianceID) -> Topic {
     if let known = topics[appliance] { return known }
     lastTicket += 1
     let topic = Topic(appliance, ticket: lastTicket)
@@ -119,9 +126,10 @@ final class LoopHub {
     return topic
   }
 
-  /// A member has left. The last one makes the feed stop listening.
-  func left(_ topic: Topic) {
-    guard topic.members.isEmpty, topics[topic.appliance] === topic else { return }
+  /// An audience has lost its last member. The last audience makes the feed stop listening.
+  func left(_ topic: Topic, _ audience: any Audience) {
+    topic.remove(audience)
+    guard topic.isIdle, topics[topic.appliance] === topic else { return }
     topics[topic.appliance] = nil
     feed.giveUp(topic.appliance, loop: index)
   }
@@ -130,7 +138,6 @@ final class LoopHub {
   func becameLive(_ appliance: ApplianceID, ticket: Int, position: EventID) {
     guard let topic = topics[appliance], topic.ticket == ticket, !topic.isLive else { return }
     topic.becameLive(position: position)
-    for member in topic.members { member.subscriber.session?.topicBecameLive(appliance, position: member.position) }
   }
 
   // MARK: Delivery
@@ -140,19 +147,13 @@ final class LoopHub {
     if topic.pendingBytes == 0 { changedTopics.append(topic) }
     topic.append(message, id: id)
     guard topic.pendingBytes > Self.tickBytesMax else { return }
-    flush(topic)
+    topic.flush()
     changedTopics.removeAll { $0 === topic }
   }
 
   /// Ends a tick: everything appended goes out, once to each member.
   func flush() {
-    for topic in changedTopics { flush(topic) }
+    for topic in changedTopics { topic.flush() }
     changedTopics.removeAll(keepingCapacity: true)
-  }
-
-  private func flush(_ topic: Topic) {
-    let sent = topic.flush()
-    counters.deliveries += sent.members * sent.frames
-    counters.deliveredBytes += sent.members * sent.bytes
   }
 }

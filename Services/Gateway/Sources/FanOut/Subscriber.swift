@@ -1,12 +1,21 @@
 internal import Models
 internal import NIOCore
+internal import Store
 internal import WebSocketTransport
+
+/// What the session of a subscriber hears from its topics.
+protocol SubscriberSession: AnyObject {
+  /// Live events of the appliance come from now on; those up to `position` are in the log.
+  func topicBecameLive(_ appliance: ApplianceID, position: EventID)
+  /// The outcome of a command of this session went out to the client.
+  func commandSettled(_ id: String)
+}
 
 /// One client of the fan-out: its topics, and what waits for it while it does not keep up. Confined to its event loop.
 final class Subscriber {
   let connection: WebSocketConnection
   /// Who hears that a topic became live. It owns this subscriber.
-  weak var session: (any HubSession)?
+  weak var session: (any SubscriberSession)?
   private let hub: LoopHub
   private var memberships: [ApplianceID: Membership] = [:]
   private var lane: DeliveryLane
@@ -66,9 +75,10 @@ final class Subscriber {
 
   private func member(of appliance: ApplianceID) -> Membership {
     if let known = memberships[appliance] { return known }
-    let member = Membership(hub.topic(of: appliance), self)
+    let audience = hub.audience(of: appliance, in: .epicura) { EventAudience($0, hub: hub) }
+    let member = Membership(audience, self)
     memberships[appliance] = member
-    member.topic.add(member)
+    audience.add(member)
     return member
   }
 
@@ -132,8 +142,7 @@ final class Subscriber {
   private func removeIfIdle(_ member: Membership) {
     guard member.gate == nil, member.commands.isEmpty else { return }
     memberships[member.topic.appliance] = nil
-    member.topic.remove(member)
-    hub.left(member.topic)
+    member.audience.remove(member)
   }
 
   func leaveAll() {

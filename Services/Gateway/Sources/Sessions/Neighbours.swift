@@ -1,0 +1,51 @@
+internal import EventLog
+internal import NIOCore
+internal import WebSocketTransport
+
+/// What the sessions of every dialect work with.
+struct Neighbours: Sendable {
+  let gate: any Gatekeeper
+  let log: any EventLog
+  let jobs: Jobs
+  let limits: SessionLimits
+
+  /// For questions to neighbours: each kind apart, so that a database that hangs holds up nothing but its own, and nothing is before a stop.
+  struct Jobs: Sendable {
+    // Many at a time, because all they do is wait: the directory bounds what it does itself.
+    let access = JobQueue(runningMax: 4096)
+    let log = JobQueue(runningMax: 256)
+    let commands = JobQueue(runningMax: 256)
+    let stops = JobQueue(runningMax: 4096)
+
+    var all: [JobQueue] { [log, access, commands, stops] }
+  }
+
+  /// Asks a neighbour off the loop; the answer is taken in on the loop, in a turn of its own.
+  ///
+  /// - Parameters:
+  ///   - eventLoop: where this is called, and where `take` is.
+  ///   - refusal: the answer where too many questions wait already.
+  func ask<Answer: Sendable>(
+    _ jobs: KeyPath<Jobs, JobQueue>, on eventLoop: any EventLoop, orElse refusal: Answer,
+    _ question: @escaping @Sendable (Neighbours) async -> Answer, take: @escaping (Answer) -> Void
+  ) {
+    let here = NIOLoopBound(take, eventLoop: eventLoop)
+    let isTaken = self.jobs[keyPath: jobs].submit {
+      let answer = await question(self)
+      eventLoop.execute { here.value(answer) }
+    }
+    if !isTaken { eventLoop.execute { here.value(refusal) } }
+  }
+}
+
+/// What one connection may ask of the gateway, in any dialect.
+struct SessionLimits: Sendable {
+  /// Appliances that one connection may listen to.
+  var subscriptionsMax = 256
+  /// Frames that may come before the token was checked.
+  var earlyFramesMax = 32
+  /// Commands of one connection without an outcome; stops find more room.
+  var commandsMax = 16
+  /// How long a neighbour may take to answer.
+  var answerTimeout = Duration.seconds(10)
+}
