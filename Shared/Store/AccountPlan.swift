@@ -17,9 +17,11 @@ package enum AccountChange: Hashable, Sendable, CustomStringConvertible {
       "~ user \(new.id)" + Self.difference("name", old.name, new.name) + Self.difference("role", old.role.rawValue, new.role.rawValue)
     case .addAppliance(let appliance):
       "+ appliance \(appliance.id) (\(appliance.name), \(appliance.dialect.rawValue), of \(appliance.ownerID))"
+        + Self.difference("accepts_unproven", "false", String(appliance.acceptsUnproven))
     case .changeAppliance(let old, let new):
       "~ appliance \(new.id)" + Self.difference("name", old.name, new.name) + Self.difference("owner", old.ownerID, new.ownerID)
         + Self.difference("dialect", old.dialect.rawValue, new.dialect.rawValue)
+        + Self.difference("accepts_unproven", String(old.acceptsUnproven), String(new.acceptsUnproven))
     case .share(let appliance, let user, .account): "+ share of \(appliance) with \(user)"
     case .share(let appliance, let user, let role): "+ share of \(appliance) with \(user) as \(role.rawValue)"
     case .unshare(let appliance, let user): "- share of \(appliance) with \(user)"
@@ -61,7 +63,7 @@ package struct AccountPlan: Hashable, Sendable {
   private static func changes(from old: Appliance?, to new: Appliance) -> [AccountChange] {
     var changes: [AccountChange] = []
     if let old {
-      if (old.ownerID, old.dialect, old.name) != (new.ownerID, new.dialect, new.name) {
+      if (old.ownerID, old.dialect, old.name, old.acceptsUnproven) != (new.ownerID, new.dialect, new.name, new.acceptsUnproven) {
         changes.append(.changeAppliance(from: old, to: new))
       }
     } else {

@@ -7,6 +7,7 @@ package struct VisibleAppliance: Hashable, Sendable {
   package let ownerID: String
   package let dialect: Dialect
   package let name: String
+  package let acceptsUnproven: Bool
   package let permission: Permission
 }
 
@@ -38,25 +39,27 @@ extension AccountStore {
         UNION SELECT appliance_id FROM appliance_shares WHERE user_id = $1 AND appliance_id \(comparison) $3
         UNION (
           SELECT id FROM appliances WHERE (SELECT role FROM viewer) = 'admin' AND id \(comparison) $3 ORDER BY id LIMIT $4))
-      SELECT appliances.id, owner_id, dialect, name, viewer.role, owner_id = viewer.id, shares.user_id IS NOT NULL, shares.role
+      SELECT appliances.id, owner_id, dialect, name, accepts_unproven, viewer.role, owner_id = viewer.id, shares.user_id IS NOT NULL, shares.role
       FROM visible JOIN appliances USING (id) CROSS JOIN viewer
       LEFT JOIN appliance_shares shares ON shares.appliance_id = appliances.id AND shares.user_id = viewer.id
       ORDER BY appliances.id LIMIT $4
       """, [.text(userID), role.map { .text($0.rawValue) } ?? .null, .text(id), .int8(Int64(limit))], timeout: Self.callTimeout)
-    return try rows.decode(String.self, String.self, String.self, String.self, String.self, Bool.self, Bool.self, String?.self).compactMap {
-      try Self.visible($0)
-    }
+    return try rows.decode(
+      String.self, String.self, String.self, String.self, Bool.self, String.self, Bool.self, Bool.self, String?.self
+    ).compactMap { try Self.visible($0) }
   }
 
-  private typealias VisibleRow = (String, String, String, String, String, Bool, Bool, String?)
+  private typealias VisibleRow = (String, String, String, String, Bool, String, Bool, Bool, String?)
 
   private static func visible(_ row: VisibleRow) throws -> VisibleAppliance? {
-    let (idText, owner, dialect, name, role, isOwner, isShared, shareRole) = row
+    let (idText, owner, dialect, name, acceptsUnproven, role, isOwner, isShared, shareRole) = row
     let id = try ApplianceID(idText)
     let permission = Permission.of(
       try known(role, "role of a user"), isOwner: isOwner, share: isShared ? try share(shareRole, of: id) : nil)
     return try permission.map {
-      VisibleAppliance(id: id, ownerID: owner, dialect: try known(dialect, "dialect of appliance '\(id)'"), name: name, permission: $0)
+      VisibleAppliance(
+        id: id, ownerID: owner, dialect: try known(dialect, "dialect of appliance '\(id)'"), name: name, acceptsUnproven: acceptsUnproven,
+        permission: $0)
     }
   }
 
@@ -68,23 +71,21 @@ extension AccountStore {
     try await refusing(.notFound, "The owner of appliance '\(appliance.id)', or a user it is shared with, does not exist") {
       try await pool.withTransaction(timeout: Self.callTimeout) { session in
         let added = try session.execute(
-          "INSERT INTO appliances (id, owner_id, dialect, name) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
-          Self.parameters(of: appliance))
+          Self.insertAppliance + " ON CONFLICT (id) DO NOTHING", Self.parameters(of: appliance))
         guard added == 1 else { throw StoreError(.alreadyExists, "There is an appliance '\(appliance.id)' already") }
         for (user, role) in appliance.shares { try Self.carryOut(.share(appliance.id, with: user, as: role), in: session) }
       }
     }
   }
 
-  /// Gives the appliance with this id the owner, the dialect and the name; its shares stay, but for one with the new owner.
+  /// Gives the appliance with this id what is said of it but its shares; they stay, but for one with the new owner.
   ///
   /// - Throws: `StoreError` `.invalidAccount`; `.notFound` when the appliance or the owner does not exist.
   package func updateAppliance(_ appliance: Appliance) async throws {
     try Appliance.check(appliance)
     try await refusing(.notFound, "The owner of appliance '\(appliance.id)' does not exist") {
       try await pool.withTransaction(timeout: Self.callTimeout) { session in
-        let changed = try session.execute(
-          "UPDATE appliances SET owner_id = $2, dialect = $3, name = $4 WHERE id = $1", Self.parameters(of: appliance))
+        let changed = try session.execute(Self.updateAppliance, Self.parameters(of: appliance))
         guard changed == 1 else { throw StoreError.noAppliance(appliance.id) }
         try Self.carryOut(.unshare(appliance.id, with: appliance.ownerID), in: session)
       }

@@ -79,21 +79,21 @@ package struct AccountStore: Sendable {
     let users = try session.query("SELECT id, name, role FROM users").decode(String.self, String.self, String.self)
     let appliances = try session.query(
       """
-      SELECT id, owner_id, dialect, name,
+      SELECT id, owner_id, dialect, name, accepts_unproven,
         ARRAY(SELECT user_id::text FROM appliance_shares WHERE appliance_id = appliances.id ORDER BY user_id),
         ARRAY(SELECT coalesce(role, 'account') FROM appliance_shares WHERE appliance_id = appliances.id ORDER BY user_id)
       FROM appliances
       """
-    ).decode(String.self, String.self, String.self, String.self, [String].self, [String].self)
+    ).decode(String.self, String.self, String.self, String.self, Bool.self, [String].self, [String].self)
     return try Accounts(
       users: users.map { id, name, role in
         User(id: id, name: name, role: try known(role, "role of user '\(id)'"))
       },
-      appliances: appliances.map { id, owner, dialect, name, users, roles in
+      appliances: appliances.map { id, owner, dialect, name, acceptsUnproven, users, roles in
         let shares = try zip(users, roles).map { ($0, try known($1, "role in a share of appliance '\(id)'") as ShareRole) }
         return Appliance(
           id: try ApplianceID(id), ownerID: owner, dialect: try known(dialect, "dialect of appliance '\(id)'"), name: name,
-          shares: Dictionary(uniqueKeysWithValues: shares))
+          shares: Dictionary(uniqueKeysWithValues: shares), acceptsUnproven: acceptsUnproven)
       })
   }
 
@@ -114,9 +114,9 @@ package struct AccountStore: Sendable {
       try session.execute(
         "UPDATE users SET name = $2, role = $3 WHERE id = $1", [.text(user.id), .text(user.name), .text(user.role.rawValue)])
     case .addAppliance(let appliance):
-      try session.execute("INSERT INTO appliances (id, owner_id, dialect, name) VALUES ($1, $2, $3, $4)", parameters(of: appliance))
+      try session.execute(insertAppliance, parameters(of: appliance))
     case .changeAppliance(_, let appliance):
-      try session.execute("UPDATE appliances SET owner_id = $2, dialect = $3, name = $4 WHERE id = $1", parameters(of: appliance))
+      try session.execute(updateAppliance, parameters(of: appliance))
     case .share(let appliance, let user, let role):
       try session.execute(
         """
@@ -129,7 +129,13 @@ package struct AccountStore: Sendable {
     }
   }
 
+  static let insertAppliance = "INSERT INTO appliances (id, owner_id, dialect, name, accepts_unproven) VALUES ($1, $2, $3, $4, $5)"
+  static let updateAppliance = "UPDATE appliances SET owner_id = $2, dialect = $3, name = $4, accepts_unproven = $5 WHERE id = $1"
+
   static func parameters(of appliance: Appliance) -> [PostgresValue] {
-    [.text(appliance.id.rawValue), .text(appliance.ownerID), .text(appliance.dialect.rawValue), .text(appliance.name)]
+    [
+      .text(appliance.id.rawValue), .text(appliance.ownerID), .text(appliance.dialect.rawValue), .text(appliance.name),
+      .bool(appliance.acceptsUnproven),
+    ]
   }
 }

@@ -20,13 +20,23 @@ package struct Appliance: Hashable, Sendable {
   package let name: String
   /// Users besides the owner who may see it, and what else they may do.
   package let shares: [String: ShareRole]
+  /// Whether a camera that has no secret is taken at its word, as the signaling document's `hello` has it; only for that dialect.
+  package let acceptsUnproven: Bool
 
-  package init(id: ApplianceID, ownerID: String, dialect: Dialect, name: String, shares: [String: ShareRole] = [:]) {
+  package init(
+    id: ApplianceID, ownerID: String, dialect: Dialect, name: String, shares: [String: ShareRole] = [:], acceptsUnproven: Bool = false
+  ) {
     self.id = id
     self.ownerID = ownerID
     self.dialect = dialect
     self.name = name
     self.shares = shares
+    self.acceptsUnproven = acceptsUnproven
+  }
+
+  /// What its owner should know of how it is registered; nil when there is nothing.
+  package var warning: String? {
+    acceptsUnproven ? "Whoever knows the id of camera '\(id)' can pass for it until it has a secret: make it one" : nil
   }
 }
 
@@ -62,6 +72,10 @@ extension User {
 extension Appliance {
   static func check(_ appliance: Appliance) throws(StoreError) {
     try checkText(appliance.name, 0...255, "The name of appliance '\(appliance.id)'")
+    guard appliance.dialect == .signaling || !appliance.acceptsUnproven else {
+      throw StoreError(
+        .invalidAccount, "Appliance '\(appliance.id)' is no camera: only one of the dialect signaling can be taken at its word")
+    }
     for user in [appliance.ownerID] + appliance.shares.keys {
       try checkText(user, 1...128, "A user's id with appliance '\(appliance.id)'")
     }

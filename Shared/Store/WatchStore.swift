@@ -157,8 +157,12 @@ package struct WatchStore: Sendable {
 
 /// What is known of an appliance that connects to the broker as a camera.
 package struct Camera: Hashable, Sendable {
-  /// Whether it is registered as a camera, and without a secret: then it is taken at its word.
-  package let needsNoProof: Bool
+  package let hasSecret: Bool
+  /// Whether it is registered so.
+  package let acceptsUnproven: Bool
+
+  /// It is taken at its word.
+  package var needsNoProof: Bool { acceptsUnproven && !hasSecret }
 }
 
 extension WatchStore {
@@ -166,9 +170,9 @@ extension WatchStore {
   package func camera(_ device: ApplianceID) async throws -> Camera? {
     let rows = try await pool.query(
       """
-      SELECT dialect = 'signaling' AND secret_sha256 IS NULL
+      SELECT secret_sha256 IS NOT NULL, accepts_unproven
       FROM appliances LEFT JOIN device_credentials ON appliance_id = id WHERE id = $1
       """, [.text(device.rawValue)], timeout: timeout)
-    return try rows.decode(Bool.self).first.map(Camera.init)
+    return try rows.decode(Bool.self, Bool.self).first.map(Camera.init)
   }
 }

@@ -141,7 +141,7 @@ async def main(folder, martletctl, pairs=1000, each=10):
         "MARTLET_JWT_SECRET_FILE": f"{folder}/secrets/jwt",
     }
     names = [f"load-cam-{number}" for number in range(pairs)]
-    accounts = "users: [{id: load}]\nappliances:\n" + "".join(f"  - {{id: {n}, dialect: signaling, owner: load}}\n" for n in names)
+    accounts = "users: [{id: load}]\nappliances:\n" + "".join(f"  - {{id: {n}, dialect: signaling, owner: load, accepts_unproven: true}}\n" for n in names)
     subprocess.run([martletctl, "apply", "-"], input=accounts.encode(), env=environment, check=True, stdout=subprocess.DEVNULL)
     token = subprocess.run([martletctl, "token", "load"], env=environment, check=True, capture_output=True, text=True).stdout.strip()
 

@@ -51,7 +51,7 @@ import Testing
       #expect(try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int == 0o600)
       #expect(
         try await fixture.martletctl("appliances").output
-          == "ID        NAME     DIALECT  OWNER  PERMISSION\nEPIC-001  Kitchen  epicura  demo   own\n")
+          == "ID        NAME     DIALECT  OWNER  PERMISSION  UNPROVEN\nEPIC-001  Kitchen  epicura  demo   own         false\n")
 
       // An access token that is not good any more is renewed by the refresh token, once.
       let session = try String(contentsOfFile: file, encoding: .utf8)

@@ -41,6 +41,32 @@ import Testing
     }
   }
 
+  @Test func `a camera that is taken at its word is warned of, and listed by an audit`() async throws {
+    try await CommandFixture.run([.postgres, .redis]) { fixture in
+      _ = try await fixture.martletctl("migrate")
+      #expect(try await fixture.martletctl("audit").output == "nothing was found\n")
+      func accounts(_ isOpen: Bool) -> String {
+        "users: [{id: demo, role: admin}]\nappliances: [{id: cam-1, owner: demo, dialect: signaling, accepts_unproven: \(isOpen)}]\n"
+      }
+      let made = try await fixture.martletctl("apply", "-", input: accounts(true))
+      #expect(made.status == .exited(0), "\(made)")
+      #expect(
+        made.errors
+          == "martletctl: warning: Whoever knows the id of camera 'cam-1' can pass for it until it has a secret: make it one.\n")
+      let listed = try await fixture.martletctl("audit").output.split(separator: "\n").map {
+        $0.split(separator: " ").joined(separator: " ")
+      }
+      #expect(listed == ["FINDING SUBJECT OWNER", "unproven_camera cam-1 demo", "admin demo"])
+      let cut = try await fixture.martletctl("audit", "--json", "--limit", "1")
+      #expect(cut.output == #"{"finding":"unproven_camera","subject":"cam-1","owner_id":"demo"}"# + "\n")
+      #expect(cut.errors == "martletctl: there is more: raise --limit\n")
+
+      let shut = try await fixture.martletctl("apply", "-", input: accounts(false))
+      #expect(shut.errors == "" && shut.output.contains("~ appliance cam-1, accepts_unproven: true → false"))
+      #expect(try await fixture.martletctl("audit").output.contains("no_secret  cam-1"))
+    }
+  }
+
   @Test func `a wrong file is told by line, and nothing of it is done`() async throws {
     try await CommandFixture.run([.postgres, .redis]) { fixture in
       _ = try await fixture.martletctl("migrate")

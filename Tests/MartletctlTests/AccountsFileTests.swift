@@ -26,11 +26,13 @@ import Testing
             owner: demo
             shared_with: [42, 42, {user: demo2, role: viewer}, {user: demo3}]
           - {id: EPIC-002, owner: "42"}
+          - {id: cam-1, owner: demo, dialect: signaling, accepts_unproven: true}
         """)
     #expect(file.users.map(\.user.id) == ["demo", "42"])
-    #expect(file.appliances.map(\.appliance.id.rawValue) == ["EPIC-001", "EPIC-002"])
-    #expect(file.appliances.map(\.appliance.ownerID) == ["demo", "42"])
-    #expect(file.appliances.map(\.appliance.shares) == [["42": .account, "demo2": .viewer, "demo3": .account], [:]])
+    #expect(file.appliances.map(\.appliance.id.rawValue) == ["EPIC-001", "EPIC-002", "cam-1"])
+    #expect(file.appliances.map(\.appliance.ownerID) == ["demo", "42", "demo"])
+    #expect(file.appliances.map(\.appliance.shares) == [["42": .account, "demo2": .viewer, "demo3": .account], [:], [:]])
+    #expect(file.appliances.map(\.appliance.acceptsUnproven) == [false, false, true])
     #expect(file.appliances[1].place == .init(path: "appliances[1]", line: 9))
   }
 
@@ -59,11 +61,13 @@ import Testing
         - id: EPIC-004
           owner: [demo]
           shared_with: guest
+          accepts_unproven: maybe
+        - {id: EPIC-005, owner: demo, accepts_unproven: true}
       aplliances: []
       """)
     #expect(
       found == [
-        "line 17: “aplliances” is not known: did you mean appliances?",
+        "line 19: “aplliances” is not known: did you mean appliances?",
         "line 3: users[1]: “nmae” is not known: did you mean name?",
         "line 3: users[1].id: is missing: a user's id",
         "line 6: appliances[0].id: 'EPIC 001' is no appliance id: "
@@ -74,6 +78,8 @@ import Testing
         "line 13: appliances[2].shared_with: is shared with its own owner “demo”: leave that out",
         "line 15: appliances[3].owner: is not a text: a user's id is wanted",
         "line 16: appliances[3].shared_with: is not a list",
+        "line 17: appliances[3].accepts_unproven: is neither true nor false",
+        "line 18: appliances[4].accepts_unproven: is for the dialect signaling only",
         "line 4: users[2]: the user “demo” stands already in users[0]",
       ])
   }

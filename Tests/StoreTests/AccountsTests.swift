@@ -39,6 +39,55 @@ import Testing
     #expect(throws: StoreError.self) { try Accounts(users: [ann], appliances: [cooker(), cooker()]) }
   }
 
+  @Test func `Only a camera is taken at its word, and a change of that is told`() throws {
+    let id = try ApplianceID("cam-1")
+    func camera(_ dialect: Dialect = .signaling, isOpen: Bool) -> Appliance {
+      Appliance(id: id, ownerID: "ann", dialect: dialect, name: "Cam", acceptsUnproven: isOpen)
+    }
+    #expect(throws: StoreError.self) { try Accounts(users: [ann], appliances: [camera(.reefnet, isOpen: true)]) }
+    let none = try Accounts(users: [ann], appliances: [])
+    let open = try Accounts(users: [ann], appliances: [camera(isOpen: true)])
+    let shut = try Accounts(users: [ann], appliances: [camera(isOpen: false)])
+    let told = try [(none, open), (open, shut), (shut, open), (open, open)].map {
+      try AccountPlan(from: $0, to: $1).changes.map(\.description)
+    }
+    #expect(
+      told == [
+        ["+ appliance cam-1 (Cam, signaling, of ann), accepts_unproven: false → true"],
+        ["~ appliance cam-1, accepts_unproven: true → false"], ["~ appliance cam-1, accepts_unproven: false → true"], [],
+      ])
+    #expect(camera(isOpen: true).warning?.contains("cam-1") == true && camera(isOpen: false).warning == nil)
+  }
+
+  @Test func `An audit finds cameras that are taken at their word, appliances without a secret, and admins`() async throws {
+    try await withMigratedDatabase { postgres, _ in
+      let store = AccountStore(PostgresPool(try postgres.configuration(), logger: quiet))
+      func appliance(_ id: String, _ dialect: Dialect = .signaling, isOpen: Bool = false) throws -> Appliance {
+        Appliance(id: try ApplianceID(id), ownerID: "ann", dialect: dialect, name: id, acceptsUnproven: isOpen)
+      }
+      let appliances = try [
+        appliance("shut"), appliance("open", isOpen: true), appliance("secret"), appliance("open-secret", isOpen: true),
+        appliance("heater", .reefnet), appliance("cooker", .epicura),
+      ]
+      #expect(try await store.findings(limit: 10).isEmpty)
+      _ = try await store.apply(Accounts(users: [ann, bob, root], appliances: appliances))
+      for id in ["secret", "open-secret"] {
+        try await store.setDeviceSecret([UInt8](repeating: 7, count: 32), of: ApplianceID(id))
+      }
+      let found = try await store.findings(limit: 10)
+      #expect(found.map(\.kind) == [.unprovenCamera, .noSecret, .noSecret, .admin])
+      #expect(found.map(\.subject) == ["open", "heater", "shut", "root"])
+      #expect(found.map(\.ownerID) == ["ann", "ann", "ann", nil])
+      #expect(try await store.findings(limit: 1) == Array(found.prefix(1)))
+
+      let cameras = WatchStore(PostgresPool(try postgres.configuration(.signaling), logger: quiet))
+      for (id, needsNoProof) in [("open", true), ("shut", false), ("secret", false), ("open-secret", false), ("heater", false)] {
+        #expect(try await cameras.camera(ApplianceID(id))?.needsNoProof == needsNoProof, "\(id)")
+      }
+      #expect(try await cameras.camera(ApplianceID("nothing")) == nil)
+    }
+  }
+
   @Test func `Applying twice changes once, and a dry run changes nothing`() async throws {
     try await withMigratedDatabase { postgres, _ in
       let store = AccountStore(PostgresPool(try postgres.configuration(), logger: quiet))

@@ -59,7 +59,8 @@ package enum SignalingService {
 
     let (verifier, publishedKeys) = try await configuration.tokens.makeVerifier(logger: context.logger)
     let gate = AccessGate(verifier: verifier, directory: access)
-    let door = DeviceDoor(cameras: store, gate: DeviceGate(verifier: verifier, directory: AccountStore(pool)))
+    let door = DeviceDoor(
+      cameras: store, gate: DeviceGate(verifier: verifier, directory: AccountStore(pool)), logger: context.logger)
     var server = configuration.server
     server.drainPeriod = context.drainPeriod * drainShare
     server.closeTimeout = min(server.closeTimeout, context.drainPeriod * (1 - drainShare) / 2)

@@ -42,6 +42,12 @@ package struct JSONObject: Sendable, Hashable {
     raw(name).flatMap(JSONNumber.double)
   }
 
+  /// A member that is true or false, or nil if it is missing or something else.
+  package func boolean(_ name: String) -> Bool? {
+    guard let value = raw(name) else { return nil }
+    return value.elementsEqual("true".utf8) ? true : value.elementsEqual("false".utf8) ? false : nil
+  }
+
   /// A member that is an object, or nil if it is missing or something else.
   package func object(_ name: String) -> JSONObject? {
     guard let value = raw(name), value.first == UInt8(ascii: "{") else { return nil }

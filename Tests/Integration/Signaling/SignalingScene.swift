@@ -10,7 +10,7 @@ struct SignalingScene: Sendable {
   let clients: SignalingClients
   private let tokens: [String: String]
 
-  /// Alice owns `cam-1` and `cam-2`; Bob owns nothing.
+  /// Alice owns `cam-1` and `cam-2`, which are taken at their word; Bob owns nothing.
   static func run(
     replicas: Int = 2, settings: [String: String] = settings, _ body: @escaping @Sendable (SignalingScene) async throws -> Void
   ) async throws {
@@ -18,7 +18,7 @@ struct SignalingScene: Sendable {
     configuration.services = MartletService.Plan.replicas(replicas, of: "signaling", environment: settings)
     try await LocalStack.run(configuration) { stack in
       let accounts = "\(stack.folder.path)/accounts.yaml"
-      let cameras = (1...2).map { "  - {id: cam-\($0), dialect: signaling, owner: alice}\n" }.joined()
+      let cameras = (1...2).map { "  - {id: cam-\($0), dialect: signaling, owner: alice, accepts_unproven: true}\n" }.joined()
       try "users:\n  - id: alice\n  - id: bob\nappliances:\n\(cameras)".write(toFile: accounts, atomically: true, encoding: .utf8)
       try await stack.martletctl("apply", accounts)
       let tokens = ["alice": try await stack.martletctl("token", "alice"), "bob": try await stack.martletctl("token", "bob")]

@@ -97,6 +97,16 @@ import Testing
       try await camera.send("hello", #"{"device_id":"cam-9"}"#)
       #expect(try await camera.closing() == "1008 Device not found")
 
+      // Without a secret, and without the word that it needs none.
+      _ = try await scene.stack.postgres.query("UPDATE appliances SET accepts_unproven = false WHERE id = 'cam-1'")
+      let unproven = try await scene.clients.open("unproven", scene.url("device", on: 1))
+      try await unproven.send("hello", #"{"device_id":"cam-1"}"#)
+      #expect(try await unproven.closing() == "1008 Device not found")
+      try await scene.poll("the reason in the log", limit: .seconds(10)) {
+        try String(contentsOfFile: scene.stack.folder.log("signaling-1"), encoding: .utf8)
+          .contains("it has no secret and is not registered with accepts_unproven")
+      }
+
       let secret = String(repeating: "n", count: 43)
       _ = try await scene.stack.postgres.query(
         "INSERT INTO device_credentials (appliance_id, secret_sha256) VALUES ('cam-2', sha256('\(secret)'))")

@@ -100,7 +100,9 @@ enum Shapes {
     .object([
       .required("id", .applianceID), .required("name", .text(0...255)), .required("dialect", .word(Dialect.allCases.map(\.rawValue))),
       .required("owner_id", .text(1...255)),
+      .required("accepts_unproven", .boolean, "Whether it is a camera that is taken at its word while it has no secret."),
       .required("permission", .word(Permission.allCases.map(\.word)), "What the caller may do with it."),
+      .optional("warning", .text(1...400), "What its owner should know of how it is registered."),
     ]))
 
   static let share = Schema.named(

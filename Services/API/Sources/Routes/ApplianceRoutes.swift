@@ -1,6 +1,7 @@
 import Access
 import HTTPTypes
 import Hummingbird
+import Logging
 import Models
 import Store
 
@@ -27,6 +28,9 @@ struct ApplianceRoutes: Sendable {
                 .required("id", .applianceID), .required("owner_id", .text(1...255)),
                 .optional("name", .text(0...255), "The id when left out."),
                 .optional("dialect", .word(Dialect.allCases.map(\.rawValue)), "epicura when left out."),
+                .optional(
+                  "accepts_unproven", .boolean,
+                  "For the dialect signaling only: while it has no secret, whoever knows its id passes for it. false when left out."),
               ]))),
           answer: .init(status: .created, note: "The appliance.", content: .json(Shapes.appliance), hasLocation: true),
           problems: [.alreadyExists]), create),
@@ -45,6 +49,9 @@ struct ApplianceRoutes: Sendable {
               .object([
                 .optional("name", .text(0...255)), .optional("owner_id", .text(1...255)),
                 .optional("dialect", .word(Dialect.allCases.map(\.rawValue)), "For admins."),
+                .optional(
+                  "accepts_unproven", .boolean,
+                  "For the dialect signaling only: while it has no secret, whoever knows its id passes for it."),
               ]))),
           answer: .init(status: .ok, note: "The appliance.", content: .json(Shapes.appliance))), change),
       Route(
@@ -63,14 +70,19 @@ struct ApplianceRoutes: Sendable {
   }
 
   private static func json(_ visible: VisibleAppliance) -> JSONValue {
-    json(Appliance(id: visible.id, ownerID: visible.ownerID, dialect: visible.dialect, name: visible.name), visible.permission)
+    json(
+      Appliance(
+        id: visible.id, ownerID: visible.ownerID, dialect: visible.dialect, name: visible.name, acceptsUnproven: visible.acceptsUnproven),
+      visible.permission)
   }
 
   private static func json(_ appliance: Appliance, _ permission: Permission) -> JSONValue {
-    [
-      "id": .text(appliance.id.rawValue), "name": .text(appliance.name), "dialect": .text(appliance.dialect.rawValue),
-      "owner_id": .text(appliance.ownerID), "permission": .text(permission.word),
+    let members: [(String, JSONValue)] = [
+      ("id", .text(appliance.id.rawValue)), ("name", .text(appliance.name)), ("dialect", .text(appliance.dialect.rawValue)),
+      ("owner_id", .text(appliance.ownerID)), ("accepts_unproven", .boolean(appliance.acceptsUnproven)),
+      ("permission", .text(permission.word)),
     ]
+    return .object(members + (appliance.warning.map { [("warning", .text($0))] } ?? []))
   }
 
   private func list(_ call: Call) async throws -> Response {
@@ -85,13 +97,12 @@ struct ApplianceRoutes: Sendable {
 
   private func create(_ call: Call) async throws -> Response {
     let id = try ApplianceID(call.body.string("id") ?? "")
-    try await Self.namingTheOwner {
-      try await accounts.createAppliance(
-        Appliance(
-          id: id, ownerID: call.body.string("owner_id") ?? "",
-          dialect: call.body.string("dialect").flatMap { Dialect(rawValue: $0) } ?? .epicura, name: call.body.string("name") ?? id.rawValue)
-      )
-    }
+    let appliance = Appliance(
+      id: id, ownerID: call.body.string("owner_id") ?? "",
+      dialect: call.body.string("dialect").flatMap { Dialect(rawValue: $0) } ?? .epicura,
+      name: call.body.string("name") ?? id.rawValue, acceptsUnproven: call.body.boolean("accepts_unproven") ?? false)
+    try await Self.namingWhatIsWrong(appliance) { try await accounts.createAppliance(appliance) }
+    try warn(of: appliance, call)
     await announcer.changed(.appliance(id))
     return .json(Self.json(try await visible(id, call)), status: .created, headers: [.location: "/api/v1/appliances/\(id)"])
   }
@@ -112,16 +123,27 @@ struct ApplianceRoutes: Sendable {
     guard body.string("dialect") == nil || call.permission == .administer else {
       throw Problem(.notPermitted, "Only an admin changes an appliance's dialect.")
     }
+    let dialect = body.string("dialect").flatMap { Dialect(rawValue: $0) } ?? old.dialect
     let new = Appliance(
-      id: old.id, ownerID: body.string("owner_id") ?? old.ownerID,
-      dialect: body.string("dialect").flatMap { Dialect(rawValue: $0) } ?? old.dialect, name: body.string("name") ?? old.name)
-    try await Self.namingTheOwner { try await accounts.updateAppliance(new) }
+      id: old.id, ownerID: body.string("owner_id") ?? old.ownerID, dialect: dialect, name: body.string("name") ?? old.name,
+      acceptsUnproven: body.boolean("accepts_unproven") ?? (old.acceptsUnproven && dialect == .signaling))
+    try await Self.namingWhatIsWrong(new) { try await accounts.updateAppliance(new) }
+    if !old.acceptsUnproven { try warn(of: new, call) }
     await announcer.changed(.appliance(new.id))
     return .json(Self.json(new, old.permission))
   }
 
+  private func warn(of appliance: Appliance, _ call: Call) throws {
+    guard let warning = appliance.warning else { return }
+    let caller = try call.user().id
+    announcer.logger.warning("\(warning)", metadata: ["appliance_id": "\(appliance.id)", "user_id": "\(caller)"])
+  }
+
   /// The appliance is known to be there, so it is the owner who is not.
-  private static func namingTheOwner(_ work: () async throws -> Void) async throws {
+  private static func namingWhatIsWrong(_ appliance: Appliance, _ work: () async throws -> Void) async throws {
+    guard appliance.dialect == .signaling || !appliance.acceptsUnproven else {
+      throw Problem(.invalidBody, violations: [Violation(place: "/accepts_unproven", detail: "is for the dialect signaling only")])
+    }
     do { try await work() } catch let error as StoreError where error.code == .notFound {
       throw Problem(.invalidBody, violations: [Violation(place: "/owner_id", detail: "names a user who does not exist")])
     }

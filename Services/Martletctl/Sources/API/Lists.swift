@@ -28,7 +28,10 @@ struct Appliances: AsyncParsableCommand {
     try await reporting {
       try await Listing(path: "/v1/appliances", member: "appliances", limit: limit.limit).show(
         APIClient(ConfigurationValues(api, file)), json: api.json,
-        columns: [("ID", "id"), ("NAME", "name"), ("DIALECT", "dialect"), ("OWNER", "owner_id"), ("PERMISSION", "permission")])
+        columns: [
+          ("ID", "id"), ("NAME", "name"), ("DIALECT", "dialect"), ("OWNER", "owner_id"), ("PERMISSION", "permission"),
+          ("UNPROVEN", "accepts_unproven"),
+        ])
     }
   }
 }

@@ -32,7 +32,9 @@ struct AccountsReader {
   }
 
   private mutating func appliance(_ node: Node, at path: String) -> AccountsFile.ApplianceEntry? {
-    guard let members = members(node, known: ["id", "name", "dialect", "owner", "shared_with"], at: path) else { return nil }
+    guard let members = members(node, known: ["id", "name", "dialect", "owner", "shared_with", "accepts_unproven"], at: path) else {
+      return nil
+    }
     let id = applianceID(members["id"], at: path + ".id", of: node)
     let name = optionalText(members["name"], at: path + ".name", default: id?.rawValue ?? "", wants: "a name")
     let owner = userID(members["owner"], at: path + ".owner", of: node)
@@ -41,9 +43,14 @@ struct AccountsReader {
     if let owner, let list = members["shared_with"], shares.contains(where: { $0.user == owner }) {
       complain("is shared with its own owner “\(owner)”: leave that out", list, path + ".shared_with")
     }
-    guard let id, let name, let owner, let dialect else { return nil }
+    let acceptsUnproven = boolean(members["accepts_unproven"], at: path + ".accepts_unproven")
+    if acceptsUnproven == true, let dialect, dialect != .signaling, let flag = members["accepts_unproven"] {
+      complain("is for the dialect signaling only", flag, path + ".accepts_unproven")
+    }
+    guard let id, let name, let owner, let dialect, let acceptsUnproven else { return nil }
     let roles = Dictionary(shares.map { ($0.user, $0.role) }) { $1 }
-    let appliance = Appliance(id: id, ownerID: owner, dialect: dialect, name: name, shares: roles)
+    let appliance = Appliance(
+      id: id, ownerID: owner, dialect: dialect, name: name, shares: roles, acceptsUnproven: acceptsUnproven)
     return .init(appliance: appliance, place: Self.place(node, path))
   }
 
@@ -77,6 +84,13 @@ struct AccountsReader {
     let words = Word.allCases.map(\.rawValue).joined(separator: ", ")
     guard let text = optionalText(node, at: path, default: word.rawValue, wants: "one of \(words)") else { return nil }
     return Word(rawValue: text) ?? complain("“\(text.prefix(80))” is not known: one of \(words) is wanted", node, path)
+  }
+
+  /// False when left out.
+  private mutating func boolean(_ node: Node?, at path: String) -> Bool? {
+    guard let node else { return false }
+    guard let value = node.bool else { return complain("is neither true nor false", node, path) }
+    return value
   }
 
   private mutating func optionalText(_ node: Node?, at path: String, default text: String, wants: String) -> String? {

@@ -25,6 +25,10 @@ struct Apply: AsyncParsableCommand {
             shared_with:          # all who may see it besides its owner
               - guest             # and do what guest's own role allows
               - {user: carl, role: operator}  # viewer, operator, or account (when left out)
+          - id: kitchen-cam-001
+            owner: demo
+            dialect: signaling
+            accepts_unproven: true  # whoever knows its id can pass for it while it has no secret; false when left out
       """)
 
   @Argument(help: "The file, or - for standard input.")
@@ -42,6 +46,7 @@ struct Apply: AsyncParsableCommand {
       let wanted = try readFile()
       let passwords = try report { () throws(AccountsFileError) in try PasswordFiles(of: wanted, in: folder) }
       let values = try ConfigurationValues(postgres, redis, file)
+      for warning in wanted.appliances.compactMap(\.appliance.warning) { Console.complain("martletctl: warning: \(warning).") }
       try await Connections.withAccounts(values) { store in
         let present = try await store.accounts()
         try report { () throws(AccountsFileError) in try wanted.requireUsers(among: Set(present.users.keys)) }
