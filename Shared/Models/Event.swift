@@ -34,23 +34,24 @@ package struct Event: Hashable, Sendable {
   ///
   /// Throws `ModelError` naming the member that is missing or wrong.
   package init(parsing text: [UInt8]) throws(ModelError) {
-    try self.init(envelope: try Self.object(text), receivedAt: nil)
+    try self.init(envelope: try Self.object(text), of: nil, receivedAt: nil)
   }
 
   /// Reads an envelope that a device sent. A missing `timestamp` becomes `receivedAt`, a missing `data` an empty object. An `id` of
   /// the device's own is carried on as `message_id`, because `id` is the log's.
-  package init(fromDevice envelope: JSONObject, receivedAt: Timestamp) throws(ModelError) {
-    try self.init(envelope: envelope, receivedAt: receivedAt)
+  ///
+  /// - Parameter appliance: whose it is when it does not say so itself, as in dialects whose frames do not name their sender.
+  package init(fromDevice envelope: JSONObject, of appliance: ApplianceID? = nil, receivedAt: Timestamp) throws(ModelError) {
+    try self.init(envelope: envelope, of: appliance, receivedAt: receivedAt)
     guard let own = envelope.raw("id") else { return }
     id = nil
     if !envelope.contains("message_id") { extras += Array(",\"message_id\":".utf8) + own }
   }
 
-  private init(envelope: JSONObject, receivedAt: Timestamp?) throws(ModelError) {
+  private init(envelope: JSONObject, of appliance: ApplianceID?, receivedAt: Timestamp?) throws(ModelError) {
     guard let type = envelope.string("type") else { throw .missing("type") }
-    guard let appliance = envelope.string("appliance_id") else { throw .missing("appliance_id") }
     self.type = try EventType(type)
-    applianceID = try ApplianceID(appliance)
+    applianceID = try Self.applianceID(envelope, unlessSaid: appliance)
     timestamp = try Self.timestamp(envelope, receivedAt: receivedAt)
     data = try Self.data(envelope, mayBeMissing: receivedAt != nil)
     id = envelope.string("id").flatMap(EventID.init)
@@ -65,6 +66,12 @@ package struct Event: Hashable, Sendable {
 
   private static func object(_ text: [UInt8]) throws(ModelError) -> JSONObject {
     do { return try JSONObject(parsing: text) } catch { throw .malformed(error) }
+  }
+
+  private static func applianceID(_ envelope: JSONObject, unlessSaid appliance: ApplianceID?) throws(ModelError) -> ApplianceID {
+    if let appliance, !envelope.contains("appliance_id") { return appliance }
+    guard let name = envelope.string("appliance_id") else { throw .missing("appliance_id") }
+    return try ApplianceID(name)
   }
 
   private static func timestamp(_ envelope: JSONObject, receivedAt: Timestamp?) throws(ModelError) -> Timestamp {

@@ -48,7 +48,8 @@ package struct EventType: Hashable, Sendable, CustomStringConvertible {
   package static let commandAcknowledged = EventType(known: "command:acknowledged")
   package static let commandFailed = EventType(known: "command:failed")
 
-  private init(known: String) { rawValue = known }
+  /// A name that the source text spells out.
+  init(known: String) { rawValue = known }
 
   /// Whether only Martlet itself tells events of this type: what became of commands, alarms and rules is not a device's to say.
   package var isReserved: Bool { ["command:", "alarm:", "rule:"].contains(where: rawValue.hasPrefix) }
@@ -63,11 +64,16 @@ package struct EventType: Hashable, Sendable, CustomStringConvertible {
   package var description: String { rawValue }
 
   /// Whether a slow client may be given only the newest of this type. Everything else is discrete and is never dropped:
-  /// stage changes, alarms, errors, acknowledgements. Telemetry is `cooking:progress`, `telemetry`, and what begins with
-  /// `telemetry.` or `telemetry:`.
+  /// stage changes, alarms, errors, acknowledgements, everything of safety. Telemetry is `telemetry`, what begins with `telemetry.` or `telemetry:`, and what
+  /// the dialects repeat to tell how things stand.
   package var isTelemetry: Bool {
-    rawValue == "cooking:progress" || rawValue == "telemetry" || rawValue.hasPrefix("telemetry.") || rawValue.hasPrefix("telemetry:")
+    Self.repeated.contains(rawValue) || rawValue == "telemetry" || rawValue.hasPrefix("telemetry.") || rawValue.hasPrefix("telemetry:")
   }
+
+  private static let repeated: Set<String> = ["cooking:progress", "reefnet:status", "system.status", "mission.progress"]
+
+  /// Whether it tells of people's safety (the OHT-50 document's `safety.*`): always sent, and at once.
+  package var isSafety: Bool { rawValue.hasPrefix("safety.") }
 }
 
 private func isNameByte(_ byte: UInt8) -> Bool {

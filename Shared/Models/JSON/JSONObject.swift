@@ -42,7 +42,7 @@ package struct JSONObject: Sendable, Hashable {
     raw(name).flatMap(JSONNumber.double)
   }
 
-  /// A member that is true or false, or nil if it is missing or something else.
+  /// A member that is `true` or `false`, or nil if it is missing or something else.
   package func boolean(_ name: String) -> Bool? {
     guard let value = raw(name) else { return nil }
     return value.elementsEqual("true".utf8) ? true : value.elementsEqual("false".utf8) ? false : nil

@@ -91,4 +91,9 @@ extension [UInt8] {
 
   /// Appends `text` as a JSON string with its quotes.
   package mutating func append(json text: String) { JSONString.append(text, to: &self) }
+
+  /// Appends a finite number, whole ones without a fraction.
+  package mutating func append(number: Double) {
+    append(contentsOf: (Int(exactly: number).map(String.init) ?? String(number)).utf8)
+  }
 }
