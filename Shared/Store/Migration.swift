@@ -30,5 +30,6 @@ package struct Migration: Hashable, Sendable {
     Migration(6, "0006_history.sql", PackageResources._006_history_sql),
     Migration(7, "0007_watch_sessions.sql", PackageResources._007_watch_sessions_sql),
     Migration(8, "0008_unproven_cameras.sql", PackageResources._008_unproven_cameras_sql),
+    Migration(9, "0009_watches_by_user.sql", PackageResources._009_watches_by_user_sql),
   ]
 }

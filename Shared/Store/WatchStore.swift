@@ -34,6 +34,20 @@ package struct WatchRecord: Hashable, Sendable {
   }
 }
 
+/// Which sessions are asked for.
+package struct WatchSelection: Hashable, Sendable {
+  /// Nil for those of all devices.
+  package var device: ApplianceID?
+  /// Who watched; nil for everybody.
+  package var userID: String?
+  /// Only those that go on, or only those that are over; nil for both.
+  package var isOpen: Bool?
+
+  package init(device: ApplianceID? = nil, userID: String? = nil, isOpen: Bool? = nil) {
+    (self.device, self.userID, self.isOpen) = (device, userID, isOpen)
+  }
+}
+
 /// Where a page of sessions ended.
 package struct WatchPosition: Hashable, Sendable {
   package let startedAt: Timestamp
@@ -96,22 +110,17 @@ package struct WatchStore: Sendable {
 
   /// Sessions, newest first.
   ///
-  /// - Parameters:
-  ///   - device: nil for those of all devices.
-  ///   - isOpen: only those that go on, or only those that are over; nil for both.
-  ///   - after: `next` of the page before.
-  package func watches(
-    of device: ApplianceID? = nil, isOpen: Bool? = nil, after: WatchPosition? = nil, limit: Int = 100
-  ) async throws -> Page {
+  /// - Parameter after: `next` of the page before.
+  package func watches(_ selection: WatchSelection, after: WatchPosition? = nil, limit: Int = 100) async throws -> Page {
     let end = (after?.startedAt ?? HistoryWindow().to, after?.id.text ?? "00000000-0000-0000-0000-000000000000")
     let found = try await watches(
       """
-      ($1::text IS NULL OR appliance_id = $1) AND ($2::bool IS NULL OR (ended_at IS NULL) = $2)
+      ($1::text IS NULL OR appliance_id = $1) AND ($2::bool IS NULL OR (ended_at IS NULL) = $2) AND ($6::text IS NULL OR user_id = $6)
       AND (started_at, id) < ($3, $4::text::uuid) ORDER BY started_at DESC, id DESC LIMIT $5
       """,
       [
-        device.map { .text($0.rawValue) } ?? .null, isOpen.map { .bool($0) } ?? .null, .timestamptz(end.0), .text(end.1),
-        Page.rowCount(limit),
+        selection.device.map { .text($0.rawValue) } ?? .null, selection.isOpen.map { .bool($0) } ?? .null, .timestamptz(end.0),
+        .text(end.1), Page.rowCount(limit), selection.userID.map { .text($0) } ?? .null,
       ])
     return Page(found, limit: limit) { items in items.last.map { WatchPosition(startedAt: $0.startedAt, id: $0.id) } }
   }

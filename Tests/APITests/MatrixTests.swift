@@ -27,6 +27,9 @@ import Testing
   private static let appliance = "/api/v1/appliances/EPIC-001"
   private static let everyone = [200, 200, 200, 404, 200]
 
+  /// A session in which `guest` watched.
+  private static let watch = "550e8400-e29b-41d4-a716-446655440000"
+
   /// `%` stands for the user who asks. What takes something away stands last.
   private static let rows = [
     Row("listUsers", "GET", "/api/v1/users", [403, 403, 403, 403, 200]),
@@ -52,6 +55,11 @@ import Testing
     Row("sendCommand", "POST", appliance + "/commands", #"{"type":"cooking:stop"}"#, [202, 202, 202, 404, 202]),
     Row("listCommands", "GET", appliance + "/commands", everyone),
     Row("getCommand", "GET", appliance + "/commands/c-1", everyone),
+    Row("listAllWatches", "GET", "/api/v1/watches", [403, 403, 403, 403, 200]),
+    Row("listWatches", "GET", appliance + "/watches", everyone),
+    Row("getWatch", "GET", appliance + "/watches/" + watch, [200, 404, 200, 404, 200]),
+    Row("endWatch", "DELETE", appliance + "/watches/" + watch, [202, 404, 202, 404, 202]),
+    Row("getPresence", "GET", "/api/v1/appliances/cam-1/presence", everyone),
     Row("unshare", "DELETE", appliance + "/shares/nobody", [404, 403, 403, 404, 404]),
     Row("deleteUser", "DELETE", "/api/v1/users/gone", [403, 403, 403, 403, 204]),
     Row("deleteAppliance", "DELETE", appliance, [403, 403, 403, 404, 204]),
@@ -66,6 +74,9 @@ import Testing
     INSERT INTO cooking_sessions (appliance_id, session_id, started_at, updated_at) VALUES ('EPIC-001', 's-1', now(), now());
     INSERT INTO commands (appliance_id, command_id, type, state, issued_at, settled_at)
       VALUES ('EPIC-001', 'c-1', 'cooking:stop', 'acknowledged', now(), now());
+    INSERT INTO watch_sessions (id, appliance_id, user_id, started_at) VALUES ('\(watch)', 'EPIC-001', 'guest', now());
+    INSERT INTO appliances (id, owner_id, dialect, name) VALUES ('cam-1', 'owner', 'signaling', 'Cam');
+    INSERT INTO appliance_shares (appliance_id, user_id, role) VALUES ('cam-1', 'cook', 'operator'), ('cam-1', 'guest', 'viewer');
     """
 
   @Test func `Everyone may do what is theirs and nothing else`() async throws {

@@ -42,13 +42,14 @@ import Testing
     try await withStores { broker, api in
       let end = WatchRecord.End(at: noon + .seconds(600), reason: .deviceDisconnected)
       try await broker.write((0..<5).map { record($0, end: $0 % 2 == 0 ? end : nil) })
-      let first = try await api.watches(of: camera, limit: 3)
-      let second = try await api.watches(of: camera, after: first.next, limit: 3)
+      let first = try await api.watches(.init(device: camera), limit: 3)
+      let second = try await api.watches(.init(device: camera), after: first.next, limit: 3)
       #expect((first.items + second.items).map(\.id) == (0..<5).reversed().map { record($0).id })
       #expect(second.next == nil)
-      #expect(try await api.watches(isOpen: true).items.map(\.id) == [3, 1].map { record($0).id })
-      #expect(try await api.watches(isOpen: false).items.count == 3)
-      #expect(try await api.watches(of: ApplianceID("cam-2")).items.isEmpty)
+      #expect(try await api.watches(.init(isOpen: true)).items.map(\.id) == [3, 1].map { record($0).id })
+      #expect(try await api.watches(.init(userID: "alice", isOpen: false)).items.count == 3)
+      #expect(try await api.watches(.init(userID: "bob")).items.isEmpty)
+      #expect(try await api.watches(.init(device: ApplianceID("cam-2"))).items.isEmpty)
     }
   }
 

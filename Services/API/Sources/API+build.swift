@@ -26,6 +26,7 @@ package enum APIService {
       configuration.postgres, limits: .init(connectionsMax: poolConnections, waitersMax: poolWaitersMax), logger: context.logger)
     _ = try await pool.query("SELECT 1", timeout: .seconds(5))
     let log = RedisEventLog(configuration: configuration.redis, eventLoopGroup: group, logger: context.logger)
+    let redis = RedisClient(configuration: configuration.redis, eventLoopGroup: group, logger: context.logger)
     let accounts = AccountStore(pool)
     let access = CachedAccess(accounts)
     let (verifier, publishedKeys) = try await configuration.tokens.makeVerifier(logger: context.logger)
@@ -53,12 +54,14 @@ package enum APIService {
     routes += HistoryRoutes(history: history, exports: exports).routes
     routes += SessionRoutes(history: history).routes
     routes += CommandRoutes(counter: counter, history: history, accounts: accounts).routes
+    routes += WatchRoutes(watches: WatchStore(pool), log: log, logger: context.logger).routes
+    routes += PresenceRoutes(accounts: accounts, redis: redis).routes
     routes += DocumentRoutes(of: routes.map(\.operation)).routes
     let router = Surface.router(
       routes, dispatcher: Dispatcher(gate: gate, trustedProxies: configuration.trustedProxies, now: { .now() }),
       edge: Edge(origins: configuration.origins, logger: context.logger))
     let parts: [(any Service)?] = [
-      pool, log, subscription, publishedKeys, hasher, TokenSweeper(accounts: accounts, logger: context.logger),
+      pool, log, redis, subscription, publishedKeys, hasher, TokenSweeper(accounts: accounts, logger: context.logger),
       application(router, configuration, context),
     ]
     return parts.compactMap { $0 }

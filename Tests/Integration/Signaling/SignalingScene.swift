@@ -12,10 +12,12 @@ struct SignalingScene: Sendable {
 
   /// Alice owns `cam-1` and `cam-2`, which are taken at their word; Bob owns nothing.
   static func run(
-    replicas: Int = 2, settings: [String: String] = settings, _ body: @escaping @Sendable (SignalingScene) async throws -> Void
+    replicas: Int = 2, settings: [String: String] = settings, withAPI: Bool = false,
+    _ body: @escaping @Sendable (SignalingScene) async throws -> Void
   ) async throws {
     var configuration = LocalStackConfiguration([.postgres, .redis, .mosquitto])
     configuration.services = MartletService.Plan.replicas(replicas, of: "signaling", environment: settings)
+    if withAPI { configuration.services.append(MartletService.Plan("api")) }
     try await LocalStack.run(configuration) { stack in
       let accounts = "\(stack.folder.path)/accounts.yaml"
       let cameras = (1...2).map { "  - {id: cam-\($0), dialect: signaling, owner: alice, accepts_unproven: true}\n" }.joined()
@@ -70,6 +72,17 @@ struct SignalingScene: Sendable {
       let ready = messages.filter { $0["type"]?.string == "watch_ready" }
       return ready.count > number ? ready.last?["payload"]?["session_id"]?.string : nil
     }
+  }
+
+  /// Runs `martletctl` at the API as a user; what it printed, whatever its exit status.
+  func martletctl(as user: String, _ arguments: String...) async throws -> String {
+    let api = try stack.service("api-1")
+    let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(path: "martletctl").path
+    let result = try await Subprocess.run(
+      .name("env"), arguments: Arguments([program] + arguments),
+      environment: .inherit.updating(["MARTLET_API_URL": "http://\(api.host):\(api.port)/api", "MARTLET_API_TOKEN": token(user)]),
+      input: .none, output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+    return result.standardOutput + result.standardError
   }
 
   /// Waits until the session's row says how it ended.

@@ -226,19 +226,45 @@ import Testing
     }
   }
 
-  @Test func `Whoever is asked to end a session does, and a session is listed`() async throws {
+  @Test func `An end that was asked for comes also when its announcement was lost`() async throws {
     try await SignalingScene.run { scene in
       let viewer = try await scene.viewer("viewer", on: 1)
-      let camera = try await scene.camera("camera", on: 2)
-      let session = try await scene.watch(viewer, camera)
+      let session = try await scene.watch(viewer, scene.camera("camera", on: 2))
       try await scene.waitForRow("1", "SELECT count(*) FROM watch_sessions WHERE ended_at IS NULL")
       _ = try await scene.stack.postgres.query(
         "UPDATE watch_sessions SET end_requested_at = now(), end_requested_by = 'admin' WHERE id = '\(session)'")
       #expect(try await viewer.end(of: session) == "user_ended")
+    }
+  }
 
-      let next = try await scene.watch(viewer, camera)
-      _ = try await scene.stack.redis.cli("PUBLISH", "signal:ends", next)
-      #expect(try await camera.end(of: next) == "user_ended")
+  @Test func `Sessions are listed, inspected and ended through the API, and who ended one stays known`() async throws {
+    try await SignalingScene.run(withAPI: true) { scene in
+      _ = try await scene.stack.postgres.query(
+        "INSERT INTO appliance_shares (appliance_id, user_id, role) VALUES ('cam-1', 'bob', 'viewer')")
+      let (alice, bob) = (try await scene.viewer("alice", on: 1), try await scene.viewer("bob", "bob", on: 2))
+      let camera = try await scene.camera("camera", on: 2)
+      let (hers, his) = (try await scene.watch(alice, camera), try await scene.watch(bob, camera))
+      try await scene.waitForRow("2", "SELECT count(*) FROM watch_sessions WHERE ended_at IS NULL")
+
+      // The owner sees both, a guest the own one.
+      func listed(_ user: String, _ state: String) async throws -> Set<String> {
+        let lines = try await scene.martletctl(as: user, "watches", "cam-1", "--state", state, "--json").split(separator: "\n")
+        return Set(try lines.compactMap { try JSON(String($0))["session_id"]?.string })
+      }
+      #expect(try await listed("alice", "open") == [hers, his])
+      #expect(try await listed("bob", "open") == [his])
+      #expect(try await scene.martletctl(as: "bob", "end-watch", "cam-1", hers).contains("session_not_found"))
+
+      #expect(try await scene.martletctl(as: "alice", "end-watch", "cam-1", his) == "the session is being ended\n")
+      #expect(try await bob.end(of: his) == "user_ended")
+      #expect(try await camera.end(of: his) == "user_ended")
+      try await scene.waitForRow("user_ended|alice", "SELECT reason, end_requested_by FROM watch_sessions WHERE id = '\(his)'")
+      #expect(try await listed("bob", "open").isEmpty)
+      #expect(try await listed("alice", "ended") == [his])
+      #expect(try await scene.martletctl(as: "alice", "end-watch", "cam-1", his) == "the session is over already: user_ended\n")
+      #expect(try String(contentsOfFile: scene.stack.folder.log("api-1"), encoding: .utf8).contains(#""asked_by":"alice""#))
+      try await alice.send("signal_ice", Self.candidate(hers, 1))
+      _ = try await camera.message("signal_ice", of: hers)
     }
   }
 
@@ -257,7 +283,10 @@ import Testing
   }
 
   @Test func `What a camera says of itself is kept and is an event`() async throws {
-    try await SignalingScene.run(replicas: 1) { scene in
+    try await SignalingScene.run(replicas: 1, withAPI: true) { scene in
+      @Sendable func presence() async throws -> JSON { try JSON(await scene.martletctl(as: "alice", "presence", "cam-1", "--json")) }
+      let nothing = try await presence()
+      #expect(nothing["connected"] == .bool(false) && nothing["data"] == .null && nothing["data_age_s"] == .null)
       let camera = try await scene.camera("camera", on: 1)
       try await camera.send("device_presence", #"{"battery":85,"recording":false}"#)
       try await camera.send("heartbeat", "{}")
@@ -267,6 +296,15 @@ import Testing
       #expect(try await scene.stack.redis.cli("HGET", key, "data") == #"{"battery":85,"recording":false}"#)
       let state = try await scene.stack.redis.cli("KEYS", "state:{*}:cam-1")
       #expect(try await scene.stack.redis.cli("HGETALL", state).contains("appliance:presence"))
+
+      let told = try await presence()
+      let said = try JSON(#"{"battery":85,"recording":false}"#)
+      #expect(told["connected"] == .bool(true) && told["data"] == said)
+      #expect(told["connected_since"]?.string != nil && told["data_age_s"]?.int != nil)
+      #expect(try await scene.martletctl(as: "bob", "presence", "cam-1").contains("appliance_not_found"))
+      try camera.close()
+      try await scene.poll("the camera to be told as away", limit: .seconds(10)) { try await presence()["connected"] == .bool(false) }
+      #expect(try await presence()["data"] == said)
     }
   }
 }

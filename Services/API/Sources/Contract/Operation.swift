@@ -19,6 +19,7 @@ struct Operation: Sendable {
     case appliances = "Appliances"
     case history = "History"
     case commands = "Commands"
+    case watches = "Cameras"
     case document = "This document"
   }
 
@@ -76,6 +77,7 @@ struct Operation: Sendable {
       Parameter(name: "appliance_id", schema: .applianceID, isRequired: true, note: "The appliance's id."),
       Parameter(name: "user_id", schema: .text(1...255), isRequired: true, note: "The user's id; `me` is the caller."),
       Parameter(name: "command_id", schema: .text(1...128), isRequired: true, note: "The command's id."),
+      Parameter(name: "watch_id", schema: .opaque(1...64), isRequired: true, note: "The watch session's id."),
       Parameter(name: "session_id", schema: .text(1...255), isRequired: true, note: "The session's id, as the cooker named it."),
     ].map { ($0.name, $0) })
 

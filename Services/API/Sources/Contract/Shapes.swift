@@ -80,6 +80,27 @@ enum Shapes {
       .required("updated_at", .moment), .required("stages", .list(stage)),
     ]))
 
+  static let watch = Schema.named(
+    "Watch",
+    .object([
+      .required("session_id", .opaque(36...36)), .required("appliance_id", .applianceID, "The camera."),
+      .required("user_id", .opaque(1...255), "Who watched."), .required("state", .word(["open", "ended"])),
+      .required("started_at", .moment),
+      .required("answered_at", .nullable(.moment), "When the camera first answered; told with the end. Null if it never did."),
+      .required("ended_at", .nullable(.moment)), .required("duration_s", .nullable(.number)),
+      .required("reason", .nullable(.word(WatchEndReason.allCases.map(\.rawValue))), "How it ended."),
+      .required("end_requested_at", .nullable(.moment)),
+      .required("end_requested_by", .nullable(.opaque(1...255)), "Who ended it by this interface; null for the viewer's own end_watch."),
+    ]))
+
+  static let presence = Schema.named(
+    "Presence",
+    .object([
+      .required("appliance_id", .applianceID), .required("connected", .boolean), .required("connected_since", .nullable(.moment)),
+      .required("data", .nullable(.anyObject), "What the camera last said of itself, kept for a day."),
+      .required("data_at", .nullable(.moment)), .required("data_age_s", .nullable(.number), "How old data is."),
+    ]))
+
   private static let stage = Schema.named(
     "Stage",
     .object([

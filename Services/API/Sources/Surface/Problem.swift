@@ -23,6 +23,7 @@ struct Problem: Error, Sendable {
     case shareNotFound = "share_not_found"
     case commandNotFound = "command_not_found"
     case sessionNotFound = "session_not_found"
+    case presenceNotFound = "presence_not_found"
     case methodNotAllowed = "method_not_allowed"
     case notAcceptable = "not_acceptable"
     case alreadyExists = "already_exists"

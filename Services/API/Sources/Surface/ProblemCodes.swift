@@ -7,7 +7,7 @@ extension Problem.Code {
     case .malformedRequest, .invalidParameter, .invalidCursor: .badRequest
     case .authenticationRequired, .invalidToken, .tokenRevoked, .accountGone, .invalidCredentials, .invalidRefreshToken: .unauthorized
     case .notPermitted: .forbidden
-    case .notFound, .applianceNotFound, .userNotFound, .shareNotFound, .commandNotFound, .sessionNotFound: .notFound
+    case .notFound, .applianceNotFound, .userNotFound, .shareNotFound, .commandNotFound, .sessionNotFound, .presenceNotFound: .notFound
     case .methodNotAllowed: .methodNotAllowed
     case .notAcceptable: .notAcceptable
     case .bodyTooSlow: .requestTimeout
@@ -46,6 +46,7 @@ extension Problem.Code {
     case .shareNotFound: "The appliance is not shared with this user."
     case .commandNotFound: "The appliance has no such command."
     case .sessionNotFound: "The appliance has no such session."
+    case .presenceNotFound: "The appliance is no camera, so it has no presence."
     case .methodNotAllowed: "The path does not have this method; the header Allow lists those that it has."
     case .notAcceptable: "The answer cannot be had in a form that the header Accept allows."
     case .alreadyExists: "Something with this id exists already."
