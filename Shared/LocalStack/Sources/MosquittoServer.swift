@@ -33,7 +33,7 @@ package struct MosquittoServer: StackPart {
 
     var settings = [
       "include_dir \(try DeployFiles.path("mosquitto/conf.d"))", "password_file \(passwordFile)",
-      "acl_file \(try DeployFiles.path("mosquitto/acl"))", "persistence_location \(home)/", "log_dest stdout",
+      "acl_file \(try DeployFiles.path("mosquitto/acl"))", "persistence_location \(home)/", "log_dest stderr",
       // Who came and why they went, for whoever wonders at a failing test.
       "connection_messages true",
       "listener \(port) \(host)",
