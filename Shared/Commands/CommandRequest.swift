@@ -37,7 +37,7 @@ package struct CommandRequest: Sendable {
     guard permission >= rule.permission else { throw refusal(id, .notPermitted, "You may not send '\(type)' to this appliance.") }
     let isUrgent = Command.isUrgent(type)
     var object: JSONObject?
-    do throws(ModelError) { object = try checked(rule.data) } catch {
+    do throws(ModelError) { object = try checked(rule) } catch {
       if !isUrgent { throw refusal(id, .invalidCommand, "The command is not valid: \(error).") }
     }
     return Command(
@@ -45,13 +45,13 @@ package struct CommandRequest: Sendable {
       data: object?.bytes ?? Array("{}".utf8))
   }
 
-  private func checked(_ shape: DataShape) throws(ModelError) -> JSONObject {
+  private func checked(_ rule: CommandDialect.Rule) throws(ModelError) -> JSONObject {
     guard data.count <= Self.bytesMax else { throw .wrongType(path: "data", wanted: "an object of at most \(Self.bytesMax) bytes") }
     let object: JSONObject
     do { object = try JSONObject(parsing: data) } catch {
       throw error == .notAnObject ? .wrongType(path: "data", wanted: "an object") : .malformed(error)
     }
-    try shape.check(object)
+    try rule.check(object)
     return object
   }
 

@@ -39,6 +39,9 @@ package enum Bus {
   /// Sorted set: the deadlines of the shard's open commands.
   package static func deadlines(_ shard: Int) -> String { "deadlines:{\(shard)}" }
 
+  /// Sorted set: until when each appliance that must not be silent is taken to be there.
+  package static func presence(_ shard: Int) -> String { "presence:{\(shard)}" }
+
   /// Channel: the live events of one appliance.
   package static func live(_ appliance: ApplianceID) -> String { livePrefix + appliance.rawValue }
   package static let livePrefix = "ws:"

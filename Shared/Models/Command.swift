@@ -22,13 +22,17 @@ package struct Command: Hashable, Sendable {
   /// A stop overtakes everything that is queued (SPEC, section 1).
   package var isUrgent: Bool { Self.isUrgent(type) }
 
-  package static func isUrgent(_ type: EventType) -> Bool { type.rawValue == "cooking:stop" || type.rawValue == "emergency_stop" }
+  package static func isUrgent(_ type: EventType) -> Bool { type.rawValue == "cooking:stop" || type == .emergencyStop }
 
   /// Where its device listens on MQTT: its dialect's topic, or `martlet/<appliance_id>/commands/<type>`.
-  package var topic: String { EpicuraTopic.topic(ofCommand: type, appliance: applianceID) ?? "martlet/\(applianceID)/commands/\(type)" }
+  package var topic: String {
+    EpicuraTopic.topic(ofCommand: type, appliance: applianceID) ?? ReefnetTopic.topic(ofCommand: type, module: applianceID)
+      ?? OHT50Topic.topic(ofCommand: type, robot: applianceID) ?? "martlet/\(applianceID)/commands/\(type)"
+  }
 
-  /// The payload on MQTT: `{"command_id","type","issued_at","expires_at","data"}`.
+  /// The payload on MQTT: `{"command_id","type","issued_at","expires_at","data"}`; for a heater module its dialect's `control` frame.
   package func encoded() -> [UInt8] {
+    if let frame = ReefnetCommand.frame(of: self) { return frame }
     var text: [UInt8] = []
     text.append("{\"command_id\":")
     text.append(json: id)

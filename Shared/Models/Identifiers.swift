@@ -42,6 +42,9 @@ package struct EventType: Hashable, Sendable, CustomStringConvertible {
   /// What a camera last said of itself (the signaling document, "Device Presence").
   package static let appliancePresence = EventType(known: "appliance:presence")
 
+  /// How an appliance is, in its own words, those of its last will, or ours when it is silent: `{"status":"online"}`.
+  package static let applianceStatus = EventType(known: "appliance:status")
+
   /// The life of a command (SPEC, section 4).
   package static let commandRequested = EventType(known: "command:requested")
   package static let commandSent = EventType(known: "command:sent")

@@ -74,10 +74,45 @@ import Testing
   @Test func `an appliance without a dialect takes any type but those that mean something elsewhere`() throws {
     #expect(try command(Self.request("door.open", #"{"wide":true}"#, dialect: .generic)).topic == "martlet/EPIC-001/commands/door.open")
     #expect(try refusal(Self.request("door.open", dialect: .generic), permission: .watch).code == .notPermitted)
-    for type in ["ack", "cooking:start", "cooking:stop"] {
+    for type in ["ack", "cooking:start", "cooking:stop", "emergency_stop", "reefnet:ping"] {
       #expect(try refusal(Self.request(type, #"{"recipe_id":"r"}"#, dialect: .generic)).code == .invalidCommand)
     }
     #expect(CommandDialect.named("epicura").name == "epicura")
-    #expect(CommandDialect.named("oht50").name == "generic")
+    #expect(CommandDialect.named("oht50").name == "oht50" && CommandDialect.named("reefnet").name == "reefnet")
+    #expect(CommandDialect.named("signaling").name == "generic")
+  }
+
+  // MARK: Heaters and robots
+
+  @Test(arguments: [
+    (#"{"parameters":{"setpoint_c":25}}"#, nil as String?), (#"{"param":"heater_setpoint_c","value":25,"type":"set_param"}"#, nil),
+    (#"{"type":"control","payload":{"command":"set_param","parameters":{"setpoint_c":25,"other":"x"}}}"#, nil),
+    ("{}", "'data.parameters' is missing"), (#"{"payload":{}}"#, "'data.payload.parameters' is missing"),
+    (#"{"parameters":{"setpoint_c":"25"}}"#, "'data.parameters.setpoint_c' must be a number"),
+    (#"{"payload":{"parameters":[]}}"#, "'data.payload.parameters' must be an object"),
+    (#"{"parameters":{},"submodule_id":7}"#, "'data.submodule_id' must be a string"),
+  ])
+  func `a heater's setpoints come in any form of the document`(data: String, told: String?) throws {
+    let request = try Self.request("reefnet:set_param", data, dialect: .reefnet)
+    if let told {
+      #expect(try refusal(request).message.contains(told))
+    } else {
+      #expect(try command(request).topic == "reefnet/EPIC-001/control")
+    }
+  }
+
+  @Test(arguments: ["reefnet:config_request", "reefnet:module_manifest_request", "reefnet:status_request", "reefnet:ping"])
+  func `whoever sees a heater may ask for its status, but not set it`(type: String) throws {
+    #expect(try command(Self.request(type, dialect: .reefnet), permission: .watch).topic == "reefnet/EPIC-001/control")
+    let set = try Self.request("reefnet:set_param", #"{"parameters":{}}"#, dialect: .reefnet)
+    #expect(try refusal(set, permission: .watch).code == .notPermitted)
+    #expect(try refusal(Self.request("reefnet:explode", dialect: .reefnet)).code == .invalidCommand)
+  }
+
+  @Test func `a robot is stopped by who may operate it, whatever stands beside the stop`() throws {
+    let stop = try command(Self.request("emergency_stop", "garbage", dialect: .oht50))
+    #expect(stop.isUrgent && stop.topic == "oht50/EPIC-001/command/emergency_stop" && stop.data == Array("{}".utf8))
+    #expect(try refusal(Self.request("emergency_stop", dialect: .oht50), permission: .watch).code == .notPermitted)
+    #expect(try refusal(Self.request("reefnet:ping", dialect: .oht50)).code == .invalidCommand)
   }
 }

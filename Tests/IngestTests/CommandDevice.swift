@@ -20,6 +20,10 @@ struct CommandBench: Sendable {
   let stack: LocalStack
   let log: RedisEventLog
   let appliance: ApplianceID
+  var dialect = CommandDialect.epicura
+  /// Where the device hears, and what it says there itself.
+  var hears = "epicura/EPIC-001/command/+"
+  var says = "epicura/EPIC-001/command/ack"
 
   func desk(_ deadline: Duration = .seconds(60)) -> CommandDesk {
     var deadlines = CommandDesk.Deadlines()
@@ -27,10 +31,11 @@ struct CommandBench: Sendable {
     return CommandDesk(log: log, deadlines: deadlines)
   }
 
-  func request(_ type: String, deadline: Duration = .seconds(60)) async throws -> Command {
+  func request(
+    _ type: String, _ data: String = #"{"recipe_id":"r","exact":1.10}"#, deadline: Duration = .seconds(60)
+  ) async throws -> Command {
     let request = CommandRequest(
-      applianceID: appliance, dialect: .epicura, type: try EventType(type), data: Array(#"{"recipe_id":"r","exact":1.10}"#.utf8),
-      userID: "anna")
+      applianceID: appliance, dialect: dialect, type: try EventType(type), data: Array(data.utf8), userID: "anna")
     guard case .accepted(let command) = await desk(deadline).request(request, permission: .own) else { throw DeadlinePassed() }
     return command
   }
@@ -119,7 +124,7 @@ struct CommandBench: Sendable {
 
   private func subscriber(_ arguments: [String], under tool: [String] = []) throws -> (arguments: Arguments, environment: Environment) {
     let environment = try stack.mosquitto.clientEnvironment(.simulator).map { (Environment.Key(stringLiteral: $0), $1 as String?) }
-    let all = tool + ["-V", "5", "-q", "1", "-t", "epicura/\(appliance)/command/+", "-T", "epicura/\(appliance)/command/ack"] + arguments
+    let all = tool + ["-V", "5", "-q", "1", "-t", hears, "-T", says] + arguments
     return (Arguments(all), .inherit.updating(Dictionary(uniqueKeysWithValues: environment)))
   }
 

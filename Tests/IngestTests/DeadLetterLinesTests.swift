@@ -17,6 +17,15 @@ struct DeadLetterLinesTests {
     #expect(line == #"A message on 'a\x0ab' is a dead letter: not a JSON object; it starts with '\#(start)'"#)
   }
 
+  @Test func `of a heater module's frame it holds 1 KiB`() {
+    var lines = DeadLetterLines()
+    let message = Intake.RejectedMessage(
+      topic: "reefnet/a/status", rejection: Rejection(reason: .malformedPayload, explanation: "no"),
+      payload: Array(repeating: 0, count: 1025))
+    let line = lines.line(for: message, at: IntakeTests.now) ?? ""
+    #expect(line.count { $0 == "\\" } == 1024 && line.hasSuffix("…'"))
+  }
+
   @Test func `many in a short time become a count`() {
     var lines = DeadLetterLines(linesMax: 2, span: .seconds(10))
     let now = IntakeTests.now

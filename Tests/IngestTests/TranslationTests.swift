@@ -122,12 +122,15 @@ struct TranslationTests {
     #expect(translation == .deadLetter(Rejection(reason: .payloadTooLarge, explanation: explanation)))
   }
 
-  @Test(arguments: ["epicura/a/command/start", "epicura/a/command/stop", "martlet/a/commands/restart"])
+  @Test(arguments: [
+    "epicura/a/command/start", "epicura/a/command/stop", "martlet/a/commands/restart", "reefnet/a/control",
+    "oht50/a/command/emergency_stop",
+  ])
   func `our own commands are ignored`(topic: String) {
     #expect(Self.translate(topic, "{}") == .ignored)
   }
 
-  @Test(arguments: ["epicura/a/command/ack", "martlet/a/commands/ack"])
+  @Test(arguments: ["epicura/a/command/ack", "martlet/a/commands/ack", "oht50/a/command/ack"])
   func `a device's answer to a command is read, bare or in an envelope`(topic: String) throws {
     let appliance = try ApplianceID("a")
     let yes = CommandAnswer(commandID: "c-1", applianceID: appliance, verdict: .acknowledged, message: nil, timestamp: Self.receivedAt)
@@ -153,13 +156,18 @@ struct TranslationTests {
       return filter.count == topic.count
     }
     let filters = DeviceTopic.eventFilters + DeviceTopic.answerFilters
-    for type in ["cooking:start", "cooking:pause", "cooking:resume", "cooking:stop", "door.open"] {
+    let dialects = ReefnetCommand.allCases.map(\.type.rawValue) + ["emergency_stop"]
+    for type in ["cooking:start", "cooking:pause", "cooking:resume", "cooking:stop", "door.open"] + dialects {
       let topic = Command(
         id: "c", applianceID: try ApplianceID("a"), type: try EventType(type), issuedAt: Self.receivedAt, expiresAt: Self.receivedAt
       ).topic
       #expect(!filters.contains { matches($0, topic) }, "\(topic)")
     }
-    for topic in ["epicura/a/status", "epicura/a/session/error", "epicura/a/command/ack", "martlet/a/events/x", "martlet/a/commands/ack"] {
+    let heard = [
+      "epicura/a/status", "epicura/a/session/error", "epicura/a/command/ack", "martlet/a/events/x", "martlet/a/commands/ack",
+      "reefnet/a/status", "reefnet/a/alarm", "oht50/a/telemetry.realtime", "oht50/a/safety.estop", "oht50/a/command/ack",
+    ]
+    for topic in heard {
       #expect(filters.count { matches($0, topic) } == 1, "\(topic)")
     }
   }

@@ -180,3 +180,71 @@ import Testing
     #expect(throws: refusal) { try control(text) }
   }
 }
+
+@Suite struct `What heater modules are told, and how they show that they did it` {
+  private static let fixture = GoldenFixture("reefnet")
+  private static let moment = Timestamp(microseconds: 1_771_072_200_000_000)
+
+  private func command(_ name: ReefnetCommand, _ data: [UInt8]) throws -> Command {
+    Command(
+      id: "c-1", applianceID: try ApplianceID("M"), type: name.type, issuedAt: Self.moment, expiresAt: Self.moment + .seconds(10),
+      data: data)
+  }
+
+  @Test(arguments: fixture.names("control."))
+  func `A control of the document reaches its module as it was, with the envelope whole`(name: String) throws {
+    let text = try Self.fixture.text(name)
+    let command = try command(ReefnetControl(parsing: text).command, text)
+    var meaning = try GoldenFixture.meaning(text)
+    for (member, value) in [
+      ("module_id", "M"), ("submodule_id", "M"), ("sent_at", "2026-02-14T12:30:00Z"), ("command_id", "c-1"),
+      ("expires_at", "2026-02-14T12:30:10Z"),
+    ] { meaning[member] = value as NSString }
+    #expect(try GoldenFixture.meaning(command.encoded()) == meaning)
+    #expect(command.topic == "reefnet/M/control")
+  }
+
+  @Test(arguments: [
+    (
+      #"{"type":"set_param","param":"setpoint_c","value":25.0}"#,
+      #""M","type":"control","sent_at":"2026-02-14T12:30:00Z","payload":{"command":"set_param","param":"setpoint_c","value":25.0},"#
+    ),
+    (
+      #"{"parameters":{ "a":1.10 }}"#,
+      #""M","type":"control","sent_at":"2026-02-14T12:30:00Z","payload":{"command":"set_param","parameters":{ "a":1.10 }},"#
+    ),
+    (
+      #"{"type":"control","submodule_id":"M.1","module_id":"X","request_id":"r","payload":{"parameters":{}, "x":[1]},"trace":7}"#,
+      #""M.1","type":"control","sent_at":"2026-02-14T12:30:00Z","payload":{"command":"set_param","parameters":{},"x":[1]},"trace":7,"#
+    ),
+  ])
+  func `Legacy forms become a control, and what is unknown is carried on in its place`(data: String, told: String) throws {
+    let text = String(decoding: try command(.setParam, Array(data.utf8)).encoded(), as: UTF8.self)
+    #expect(
+      text == #"{"protocol":"reefnet.v1","module_id":"M","submodule_id":"# + told
+        + #""command_id":"c-1","expires_at":"2026-02-14T12:30:10Z"}"#)
+    #expect(try ReefnetControl(parsing: Array(text.utf8)).command == .setParam)
+  }
+
+  @Test(arguments: [
+    (#"{"parameters":{"setpoint_c":25}}"#, true), (#"{"parameters":{"heater_setpoint_c":25.04,"probe_tolerance_c":0.7}}"#, true),
+    (#"{"parameters":{"setpoint_c":25.06}}"#, false), (#"{"parameters":{"setpoint_c":25,"probe_tolerance_c":0.8}}"#, false),
+    (#"{"parameters":{"unknown":5}}"#, true), (#"{"parameters":{"setpoint_c":25},"submodule_id":"PickleHeat.Heater"}"#, true),
+    (#"{"parameters":{"setpoint_c":25},"submodule_id":"Another"}"#, true),
+  ])
+  func `A status shows a set_param by its setpoints`(data: String, isShown: Bool) throws {
+    let control = try ReefnetControl(.setParam, data: JSONObject(parsing: Array(data.utf8)))
+    #expect(try ReefnetStatus.shows(control, in: ReefnetFrame(parsing: Self.fixture.text("status")).payload) == isShown)
+  }
+
+  @Test func `Setpoints of one subsystem do not show what was wanted of another`() throws {
+    let payload =
+      #"{"subsystems":[{"submodule_id":"a","setpoints":{"setpoint_c":25}},{"submodule_id":"b","setpoints":{"setpoint_c":20}},{"key":"x"}]}"#
+    func shows(_ submodule: String) throws -> Bool {
+      let control = try ReefnetControl(
+        .setParam, data: JSONObject(parsing: Array(#"{"parameters":{"setpoint_c":25},"submodule_id":"\#(submodule)"}"#.utf8)))
+      return try ReefnetStatus.shows(control, in: JSONObject(parsing: Array(payload.utf8)))
+    }
+    #expect(try shows("a") && !shows("b"))
+  }
+}

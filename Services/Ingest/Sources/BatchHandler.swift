@@ -8,16 +8,19 @@ import Synchronization
 final class BatchHandler: Sendable {
   private let log: any EventLog
   private let valve: LogValve
+  private let sightings: Sightings
   private let metrics: IngestMetrics
   private let logger: Logger
   private let now: @Sendable () -> Timestamp
   private let lines = Mutex(DeadLetterLines())
 
   init(
-    log: any EventLog, valve: LogValve, metrics: IngestMetrics, logger: Logger, now: @escaping @Sendable () -> Timestamp = { .now() }
+    log: any EventLog, valve: LogValve, sightings: Sightings, metrics: IngestMetrics, logger: Logger,
+    now: @escaping @Sendable () -> Timestamp = { .now() }
   ) {
     self.log = log
     self.valve = valve
+    self.sightings = sightings
     self.metrics = metrics
     self.logger = logger
     self.now = now
@@ -30,7 +33,9 @@ final class BatchHandler: Sendable {
     metrics.counted(intake)
     guard !intake.entries.isEmpty else { return }
     try await valve.pass()
-    for message in try await append(&intake) {
+    let rejected = try await append(&intake)
+    sightings.note(intake.sightings)
+    for message in rejected {
       metrics.rejected(message.rejection)
       if let line = lines.withLock({ $0.line(for: message, at: receivedAt) }) { logger.warning("\(line)") }
     }
@@ -40,7 +45,11 @@ final class BatchHandler: Sendable {
   private func append(_ intake: inout Intake) async throws -> [Intake.RejectedMessage] {
     let start = ContinuousClock.now
     do {
-      if !intake.answering.isEmpty { intake.settle(try await openCommands(of: intake.answering)) }
+      let answering = intake.answering
+      if !answering.isEmpty {
+        let open = try await openCommands(of: answering)
+        intake.settle(open, asked: try await asked(open))
+      }
       let outcomes = try await log.append(intake.entries)
       let late = intake.late(by: outcomes)
       let lateOutcomes = late.isEmpty ? [] : try await log.append(late.map(\.entry))
@@ -57,5 +66,16 @@ final class BatchHandler: Sendable {
       for appliance in appliances { group.addTask { (appliance, try await self.log.openCommands(of: appliance)) } }
       return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
     }
+  }
+
+  /// What modules were asked, of the commands for which it takes that to tell whether they are carried out.
+  private func asked(_ open: [ApplianceID: [OpenCommand]]) async throws -> [String: Command] {
+    var asked: [String: Command] = [:]
+    for (appliance, commands) in open where commands.contains(where: StatusProof.needsCommand) {
+      for command in try await log.history(of: appliance, after: .zero).events.compactMap(Command.init(requestedBy:)) {
+        asked[command.id] = command
+      }
+    }
+    return asked
   }
 }

@@ -13,7 +13,7 @@ struct DeadLetterLines {
     self.span = span
   }
 
-  /// - Returns: the line for this dead letter, or `nil` when there were enough. It holds at most 64 bytes of the payload.
+  /// - Returns: the line for this dead letter, or `nil` when there were enough. It holds at most 64 bytes of the payload; of a heater module's 1 KiB, as SPEC has it for reefnet.
   mutating func line(for message: Intake.RejectedMessage, at now: Timestamp) -> String? {
     if let start = spanStart, now >= start, now < start + span {
       guard lineCount < linesMax else {
@@ -27,7 +27,7 @@ struct DeadLetterLines {
     let earlier = suppressedCount == 0 ? "" : " (and \(suppressedCount) more since the line before)"
     suppressedCount = 0
     let topic = Self.escaped(message.topic.utf8, bytesMax: 128)
-    let start = Self.escaped(message.payload, bytesMax: 64)
+    let start = Self.escaped(message.payload, bytesMax: message.topic.hasPrefix("reefnet/") ? 1024 : 64)
     return "A message on '\(topic)' is a dead letter: \(message.rejection.explanation); it starts with '\(start)'\(earlier)"
   }
 

@@ -19,13 +19,17 @@ struct DeviceMessage {
     self.receivedAt = receivedAt
   }
 
-  /// - Parameter mayNameOtherType: whether an envelope's `type` is free to differ from what the topic says.
-  func event(of type: EventType, from appliance: ApplianceID, mayNameOtherType: Bool = false) throws(Rejection) -> Event {
+  /// - Parameters:
+  ///   - mayNameOtherType: whether an envelope's `type` is free to differ from what the topic says.
+  ///   - mayOmitSender: whether an envelope may leave `appliance_id` to the topic.
+  func event(
+    of type: EventType, from appliance: ApplianceID, mayNameOtherType: Bool = false, mayOmitSender: Bool = false
+  ) throws(Rejection) -> Event {
     guard let envelope else {
       return Event(type: type, applianceID: appliance, timestamp: timestampInData ?? receivedAt, data: data.bytes)
     }
     var event: Event
-    do { event = try Event(fromDevice: envelope, receivedAt: receivedAt) } catch {
+    do { event = try Event(fromDevice: envelope, of: mayOmitSender ? appliance : nil, receivedAt: receivedAt) } catch {
       throw Rejection(reason: .invalidEnvelope, explanation: error.description)
     }
     guard event.applianceID == appliance else {

@@ -29,6 +29,11 @@ enum Fingerprint {
   /// Of the word that a command was sent, which replicas may have twice after a crash.
   static func ofSending(_ command: Command) -> [UInt8] { digest("sent", Array(command.id.utf8)) }
 
+  /// Of the word that an appliance is online or offline, which several replicas may have: it takes the place of the same word of before.
+  static func ofPresence(_ word: String, of appliance: ApplianceID, insteadOf told: EventID?) -> [UInt8] {
+    digest("presence", Array(word.utf8), Array(appliance.rawValue.utf8), Array((told?.description ?? "").utf8))
+  }
+
   private static func digest(_ domain: String, _ parts: [UInt8]...) -> [UInt8] {
     var text = Array(domain.utf8)
     for part in parts {

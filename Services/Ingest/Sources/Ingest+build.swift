@@ -13,8 +13,9 @@ package enum Ingest {
     try await RedisClient.check(configuration.redis, eventLoop: context.eventLoopGroup.next())
     let events = makeLog(configuration.mqtt.clientID, configuration, context)
     let commands = makeLog("\(configuration.mqtt.clientID)-commands", configuration, context)
-    return [events, commands] + (try lanes(configuration, log: commands, context))
-      + (try parts(configuration, events: events, commands: commands, context))
+    let board = PresenceBoard(configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger)
+    return [events, commands, board] + (try lanes(configuration, log: commands, context))
+      + (try parts(configuration, events: events, commands: commands, board: board, context))
   }
 
   private static func makeLog(_ writer: String, _ configuration: IngestConfiguration, _ context: ServiceContext) -> RedisEventLog {
@@ -49,26 +50,33 @@ package enum Ingest {
   /// What hears devices, in the order in which it starts; the subscribers are the first to stop. Answers to commands come by a session of their own, past the valve too, so that none
   /// waits behind telemetry.
   ///
-  /// - Parameter observe: told what happens to the connections with the broker; must not block.
+  /// - Parameters:
+  ///   - board: where presence is kept; nil tells none.
+  ///   - observe: told what happens to the connections with the broker; must not block.
   package static func parts(
-    _ configuration: IngestConfiguration, events: any EventLog, commands: any EventLog, _ context: ServiceContext,
+    _ configuration: IngestConfiguration, events: any EventLog, commands: any EventLog, board: PresenceBoard? = nil,
+    _ context: ServiceContext,
     observe: @escaping @Sendable (MQTTConnectionEvent) -> Void = { _ in }
   ) throws -> [any Service] {
     let metrics = IngestMetrics()
     for (name, help) in IngestMetrics.descriptions { context.metrics.describe(name, help) }
-    let valve = LogValve()
+    let (valve, sightings) = (LogValve(), Sightings())
     let watch = LogWatch(log: events, percentMax: configuration.logPercentMax, valve: valve, metrics: metrics, logger: context.logger)
     let shared = DeviceTopic.eventFilters.map { MQTTSubscription("$share/\(configuration.group)/\($0)") }
     let broker = MQTTSubscription(DeviceTopic.brokerDroppedTopic, qos: .atMostOnce, isOptional: true)
     let eventLink = BrokerLink(.subscribing) { metrics.connected($0) }
-    let eventHandler = BatchHandler(log: events, valve: valve, metrics: metrics, logger: context.logger)
+    let eventHandler = BatchHandler(log: events, valve: valve, sightings: sightings, metrics: metrics, logger: context.logger)
     let answerLink = BrokerLink(.subscribing)
-    let answerHandler = BatchHandler(log: commands, valve: LogValve(), metrics: metrics, logger: context.logger)
+    let answerHandler = BatchHandler(log: commands, valve: LogValve(), sightings: sightings, metrics: metrics, logger: context.logger)
+    let keeper = board.map { board in
+      PresenceKeeper(board: board, log: events, sightings: sightings, metrics: metrics, logger: context.logger) {
+        eventLink.isUp && valve.isOpen
+      }
+    }
     context.health.addCheck("mqtt") { try eventLink.check() }
     context.health.addCheck("mqtt_answers") { try answerLink.check() }
     context.health.addCheck("log") { _ = try await events.usage() }
-    return [
-      watch,
+    return [watch] + (keeper.map { [$0] } ?? []) + [
       try subscriber(configuration.mqtt, shared + [broker], eventHandler, eventLink, configuration, context, observe),
       try subscriber(
         configuration.answers, DeviceTopic.answerFilters.map { MQTTSubscription($0) }, answerHandler, answerLink, configuration, context,

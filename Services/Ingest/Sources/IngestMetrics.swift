@@ -13,6 +13,7 @@ struct IngestMetrics: Sendable {
     uniqueKeysWithValues: Rejection.Reason.allCases.map { reason in
       (reason, Counter(label: "martlet_ingest_dead_letters_total", dimensions: [("reason", reason.rawValue)]))
     })
+  private let silent = Counter(label: "martlet_ingest_appliances_silent_total")
   private let appendFailures = Counter(label: "martlet_ingest_append_failures_total")
   private let batchMessages = Recorder(label: "martlet_ingest_batch_messages")
   private let appendTime = Timer(label: "martlet_ingest_append_seconds")
@@ -31,6 +32,7 @@ struct IngestMetrics: Sendable {
     "martlet_ingest_duplicates_total": "Messages that the log had already",
     "martlet_ingest_messages_ignored_total": "Our own commands, should a broker bring them back",
     "martlet_ingest_dead_letters_total": "Messages that are no event and were kept as dead letters",
+    "martlet_ingest_appliances_silent_total": "Appliances that were told as offline because they were silent",
     "martlet_ingest_append_failures_total": "Batches that the log did not take and the broker delivers again",
     "martlet_ingest_batch_messages": "Messages in one batch",
     "martlet_ingest_append_seconds": "Time that the log took for one batch",
@@ -71,6 +73,7 @@ struct IngestMetrics: Sendable {
   }
 
   func rejected(_ rejection: Rejection) { deadLetters[rejection.reason]?.increment() }
+  func silent(_ count: Int) { silent.increment(by: count) }
   func appendFailed() { appendFailures.increment() }
   func connected(_ isConnected: Bool) { brokerConnected.record(isConnected ? 1 : 0) }
   func paused(_ isPaused: Bool) { logPaused.record(isPaused ? 1 : 0) }

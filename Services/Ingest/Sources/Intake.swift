@@ -22,6 +22,8 @@ struct Intake {
   /// By the place of their entries.
   private var letters: [Int: Letter] = [:]
   private(set) var ignoredCount = 0
+  /// The appliances that were heard and will not say so when they leave.
+  private(set) var sightings: [ApplianceID: Sighting] = [:]
   private(set) var brokerDropped: Int?
 
   /// How far ahead of the receipt a device's clock is believed when the newest is told from the late.
@@ -40,6 +42,9 @@ struct Intake {
     let identity = Identity(of: message, clientID: clientID)
     switch translation {
     case .event(let event, let ofDevice):
+      if let silenceMax = Sightings.silenceMax(topic: message.topic) {
+        sightings[event.applianceID] = Sighting(at: receivedAt, silenceMax: silenceMax)
+      }
       let identity = Fingerprint.ofDevice(event, ofDevice).map(Identity.init(everywhere:)) ?? identity
       entries.append(identity.entry(.event(event), order: Self.order(of: event, receivedAt: receivedAt)))
     case .answer(let answer): add(Self.unknownCommand(answer), message, identity, receivedAt, answer)
@@ -49,9 +54,9 @@ struct Intake {
     }
   }
 
-  /// A status is ordered by its receipt: a last will's text was written when the device connected, long before it speaks.
+  /// A status is ordered by its receipt: a last will's text was written when the device connected, long before it speaks. So are heater modules' frames: a module may not know the time.
   private static func order(of event: Event, receivedAt: Timestamp) -> Timestamp {
-    event.type.rawValue == "appliance:status" ? receivedAt : min(event.timestamp, receivedAt + clockLead)
+    [.applianceStatus, .reefnetStatus, .reefnetAlarm].contains(event.type) ? receivedAt : min(event.timestamp, receivedAt + clockLead)
   }
 
   private mutating func add(
@@ -74,14 +79,21 @@ struct Intake {
 
   // MARK: Answers to commands
 
-  /// Appliances that have answered a command.
-  var answering: Set<ApplianceID> { Set(letters.values.compactMap(\.answer?.applianceID)) }
+  /// Appliances that have answered a command, or told a status that may prove one.
+  var answering: Set<ApplianceID> {
+    let proving = entries.compactMap { entry -> ApplianceID? in
+      if case .event(let event) = entry.content, event.type == .reefnetStatus { event.applianceID } else { nil }
+    }
+    return Set(letters.values.compactMap(\.answer?.applianceID) + proving)
+  }
 
   /// Makes the answers to commands that wait for one into events, in their places, each of which closes its command. One that came before its command was told as
-  /// sent tells that too: an app sees every step, in order.
+  /// sent tells that too: an app sees every step, in order. Behind a status follows what it proves.
   ///
-  /// - Parameter open: the commands without an outcome, of each appliance that has answered one.
-  mutating func settle(_ open: [ApplianceID: [OpenCommand]]) {
+  /// - Parameters:
+  ///   - open: the commands without an outcome, of each appliance that is `answering`.
+  ///   - asked: commands as they were requested, by their ids, of those for which `StatusProof` needs it.
+  mutating func settle(_ open: [ApplianceID: [OpenCommand]], asked: [String: Command] = [:]) {
     var (settled, places): ([LogEntry], [Int: Letter]) = ([], [:])
     settled.reserveCapacity(entries.count + letters.count)
     for (index, entry) in entries.enumerated() {
@@ -94,6 +106,7 @@ struct Intake {
         places[settled.count] = letter
       }
       settled.append(entry)
+      settled += StatusProof.entries(in: entry, open: open, asked: asked)
     }
     (entries, letters) = (settled, places)
   }

@@ -31,7 +31,11 @@ struct Rejection: Error, Hashable, Sendable {
     case invalidEnvelope = "invalid_envelope"
     /// The envelope names another appliance or type than the topic.
     case contradictsTopic = "contradicts_topic"
-    /// A type of events that only Martlet tells.
+    /// A member of a dialect's frame is missing or wrong.
+    case invalidMember = "invalid_member"
+    /// Another version of reefnet.
+    case foreignProtocol = "foreign_protocol"
+    /// A type of events that only Martlet tells, or that has a topic of its own.
     case reservedType = "reserved_type"
     case invalidCommandAnswer = "invalid_command_answer"
     /// The answer to a command that has its outcome already, or never was.
@@ -70,8 +74,15 @@ extension Translation {
       guard !type.isReserved else {
         throw Rejection(reason: .reservedType, explanation: "a device cannot tell events of type '\(type)': they are Martlet's own")
       }
+      guard !ReefnetFrame.Kind.allCases.contains(where: { $0.eventType == type }) else {
+        throw Rejection(reason: .reservedType, explanation: "a frame of '\(type)' comes on 'reefnet/\(appliance)/…' alone")
+      }
       let message = try DeviceMessage(payload, receivedAt: receivedAt)
       return .event(try message.event(of: type, from: appliance).withSeverity(), message.identity)
+    case .reefnet(let module, let kind): return .event(try reefnet(kind, of: module, payload, receivedAt), .none)
+    case .oht50(let robot, let type):
+      let message = try DeviceMessage(payload, receivedAt: receivedAt)
+      return .event(try oht50(type, of: robot, message), message.identity)
     case .commandAnswer(let appliance):
       return .answer(try DeviceMessage(payload, receivedAt: receivedAt).answer(from: appliance))
     case .brokerDropped: return .brokerDropped(Int(String(decoding: payload, as: UTF8.self)) ?? 0)

@@ -26,6 +26,16 @@ package struct OHT50Topic: Hashable, Sendable {
     }
   }
 
+  /// Where a robot hears commands of `type`, or nil for a type that the dialect does not have: its document has the stop alone.
+  package static func topic(ofCommand type: EventType, robot: ApplianceID) -> String? {
+    type == .emergencyStop ? "oht50/\(robot)/command/\(type)" : nil
+  }
+
   /// Where a robot says events of this type.
   package static func topic(of type: EventType, robot: ApplianceID) -> String { "oht50/\(robot)/\(type)" }
+}
+
+extension EventType {
+  /// The command that stops a robot.
+  package static let emergencyStop = EventType(known: "emergency_stop")
 }

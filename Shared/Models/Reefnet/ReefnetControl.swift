@@ -1,17 +1,6 @@
 /// What a UI tells a module to do (the reefnet document, "Inbound Messages"): a `control` frame, or one of the three types that legacy peers send without one.
 package struct ReefnetControl: Hashable, Sendable {
-  package enum Command: String, Hashable, Sendable, CaseIterable {
-    case setParam = "set_param"
-    case configRequest = "config_request"
-    case moduleManifestRequest = "module_manifest_request"
-    case statusRequest = "status_request"
-    case ping
-
-    /// Whether legacy peers send it as the frame's own `type`.
-    fileprivate var isLegacyType: Bool { self == .setParam || self == .configRequest || self == .moduleManifestRequest }
-  }
-
-  package let command: Command
+  package let command: ReefnetCommand
   /// For which module; nil when the frame does not say.
   package let moduleID: ApplianceID?
   package let submoduleID: String?
@@ -24,33 +13,42 @@ package struct ReefnetControl: Hashable, Sendable {
   package init(parsing text: [UInt8]) throws(ReefnetRefusal) {
     let object = try ReefnetRefusal.frame(text)
     guard let type = object.string("type") else { throw .malformed(.missing("type")) }
+    let command: ReefnetCommand
     if type == "control" {
       guard let payload = object.object("payload") else { throw .noCommand("'payload' is missing or no object") }
       guard let name = payload.string("command") else { throw .noCommand("'payload.command' is missing or no string") }
-      guard let command = Command(rawValue: name) else { throw .noCommand("the command '\(name.prefix(64))' is unknown") }
-      try self.init(command, in: payload, at: "payload", of: object)
+      guard let known = ReefnetCommand(rawValue: name) else { throw .noCommand("the command '\(name.prefix(64))' is unknown") }
+      command = known
     } else {
-      guard let command = Command(rawValue: type), command.isLegacyType else { throw .unknownType(type) }
-      try self.init(command, in: object, at: "", of: object)
+      guard let known = ReefnetCommand(rawValue: type), known.isLegacyType else { throw .unknownType(type) }
+      command = known
     }
-  }
-
-  private init(_ command: Command, in body: JSONObject, at path: String, of frame: JSONObject) throws(ReefnetRefusal) {
-    self.command = command
-    do throws(ModelError) {
-      try Self.addresses.check(frame, path: "")
-      moduleID = if let text = frame.string("module_id") { try ApplianceID(text) } else { nil }
-      let asked = command == .setParam ? try Self.parameters(in: body, at: path.isEmpty ? "" : path + ".") : []
-      // What stands last counts, should a parameter stand under two of its names.
-      changes = Dictionary(asked.compactMap { name, value in ReefnetParameter(name).map { ($0, value) } }) { $1 }
-      unknownParameters = asked.map(\.name).filter { ReefnetParameter($0) == nil }
-    } catch {
+    do { try self.init(command, object, body: type == "control" ? object.object("payload") : nil, path: "") } catch {
       throw .malformed(error)
     }
-    submoduleID = frame.string("submodule_id")
   }
 
-  private static let addresses = DataShape([.optional("module_id", .string), .optional("submodule_id", .string)])
+  /// Reads the `data` of a command on the bus: a UI's frame as it came, or no more than what is to stand in its `payload`.
+  package init(_ command: ReefnetCommand, data: JSONObject) throws(ModelError) {
+    try self.init(command, data, body: data.object("payload"), path: "data.")
+  }
+
+  /// - Parameters:
+  ///   - body: the frame's `payload`; nil for a frame that has none and is its own.
+  ///   - path: of the frame, with its dot.
+  private init(_ command: ReefnetCommand, _ frame: JSONObject, body: JSONObject?, path: String) throws(ModelError) {
+    self.command = command
+    for name in ["module_id", "submodule_id"] where frame.contains(name) && frame.string(name) == nil {
+      throw .wrongType(path: path + name, wanted: "a string")
+    }
+    moduleID = if let text = frame.string("module_id") { try ApplianceID(text) } else { nil }
+    submoduleID = frame.string("submodule_id")
+    let inside = body == nil ? path : path + "payload."
+    let asked = command == .setParam ? try Self.parameters(in: body ?? frame, at: inside) : []
+    // What stands last counts, should a parameter stand under two of its names.
+    changes = Dictionary(asked.compactMap { name, value in ReefnetParameter(name).map { ($0, value) } }) { $1 }
+    unknownParameters = asked.map(\.name).filter { ReefnetParameter($0) == nil }
+  }
 
   /// `parameters`, or the legacy `param` and `value`. What an unknown one is to become does not matter.
   private static func parameters(in body: JSONObject, at path: String) throws(ModelError) -> [(name: String, value: Double)] {

@@ -1,5 +1,23 @@
 /// The payload of a `status` frame (the reefnet document, "`status` Frames").
 package enum ReefnetStatus {
+  /// How far a setpoint in a status may be from what was asked for: half of the last digit that the document's examples have, because a module may round what it is told.
+  private static let tolerance = 0.05 + 1e-6
+
+  /// Whether the module is as a control wanted it: one of its subsystems has all that was to be changed. True for a control that changes nothing.
+  ///
+  /// - Parameter payload: of a status that came after the control was sent.
+  package static func shows(_ control: ReefnetControl, in payload: JSONObject) -> Bool {
+    guard !control.changes.isEmpty else { return true }
+    let subsystems = (payload.elements("subsystems") ?? []).compactMap { try? JSONObject(parsing: Array($0)) }
+    let named = subsystems.filter { $0.string("submodule_id") == control.submoduleID }
+    return (named.isEmpty ? subsystems : named).contains { subsystem in
+      guard let setpoints = subsystem.object("setpoints") else { return false }
+      return control.changes.allSatisfy { parameter, wanted in
+        setpoints.number(parameter.rawValue).map { abs($0 - wanted) <= tolerance } ?? false
+      }
+    }
+  }
+
   /// A status is nothing without its subsystems, and a subsystem without its key and state. The rest is checked where it stands: `network` is there only while Wi-Fi is,
   /// and a number that a module cannot tell (a probe that is offline) is null.
   static let shape = DataShape([

@@ -13,6 +13,11 @@ package struct ReefnetTopic: Hashable, Sendable {
     guard kind != nil || parts[2] == "control" else { return nil }
   }
 
+  /// Where a module hears commands of `type`, or nil for a type that the dialect does not have.
+  package static func topic(ofCommand type: EventType, module: ApplianceID) -> String? {
+    ReefnetCommand(type).map { _ in "reefnet/\(module)/control" }
+  }
+
   /// Where a module says such frames.
   package static func topic(of kind: ReefnetFrame.Kind, module: ApplianceID) -> String { "reefnet/\(module)/\(kind.rawValue)" }
 }
