@@ -38,6 +38,7 @@ let package = Package(
     .executable(name: "gateway", targets: ["GatewayMain"]),
     .executable(name: "ingest", targets: ["IngestMain"]),
     .executable(name: "persister", targets: ["PersisterMain"]),
+    .executable(name: "rules", targets: ["RulesMain"]),
     .executable(name: "api", targets: ["APIMain"]),
     .executable(name: "signaling", targets: ["SignalingMain"]),
     .executable(name: "martletctl", targets: ["MartletctlMain"]),
@@ -94,7 +95,7 @@ let package = Package(
     // Ports.
     shared("EventLog", ["Digests", "Models", "RedisClient", .product(name: "NIOCore", package: "swift-nio"), lifecycle, logging]),
     tests(of: "EventLog", nio + ["Models", "RedisClient", "LocalStack", lifecycle, logging]),
-    shared("Store", ["Models", "Digests", "PostgresClient"], resources: [.embedInCode("Migrations")]),
+    shared("Store", ["Models", "Digests", "PostgresClient", "RuleEvaluation"], resources: [.embedInCode("Migrations")]),
     tests(of: "Store", ["Models", "PostgresClient", "LocalStack", logging]),
     shared(
       "LogConsumer", ["Backoff", "EventLog", "Models", "PostgresClient", "ServiceRuntime", "Store", lifecycle, logging, metrics]),
@@ -180,6 +181,20 @@ let package = Package(
       ])
     + [tests(of: "Signaling", ["Models", "Store"])]
     + service(
+      "Rules",
+      [
+        "Backoff", "Commands", "EventLog", "LogConsumer", "Models", "PostgresClient", "RedisClient", "RuleEvaluation", "ServiceRuntime",
+        "Store", nio[0], lifecycle, logging, metrics,
+      ])
+    + [
+      tests(
+        of: "Rules",
+        [
+          "EventLog", "LocalStack", "LogConsumer", "Models", "PostgresClient", "RedisClient", "RuleEvaluation", "ServiceRuntime", "Store",
+          nio[1], lifecycle, logging,
+        ])
+    ]
+    + service(
       "Martletctl",
       nio + [
         "Access", "EventLog", "Models", "MQTTClient", "PostgresClient", "RedisClient", "ServiceRuntime", "Store",
@@ -197,8 +212,8 @@ let package = Package(
       .testTarget(
         name: "IntegrationTests",
         dependencies: [
-          "LocalStack", "LocalStackMain", "APIMain", "GatewayMain", "IngestMain", "PersisterMain", "SignalingMain", "MartletctlMain",
-          subprocess,
+          "LocalStack", "LocalStackMain", "APIMain", "GatewayMain", "IngestMain", "PersisterMain", "RulesMain", "SignalingMain",
+          "MartletctlMain", subprocess,
         ],
         path: "Tests/Integration", exclude: ["Clients"]),
       .executableTarget(

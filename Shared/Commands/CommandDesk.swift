@@ -44,8 +44,12 @@ package struct CommandDesk: Sendable {
 
   /// Takes a command in, or says why not.
   ///
-  /// - Parameter permission: what the user may do with the appliance; one who may not see it must not come this far.
-  package func request(_ request: CommandRequest, permission: Permission, now: Timestamp = .now()) async -> Answer {
+  /// - Parameters:
+  ///   - permission: what the user may do with the appliance; one who may not see it must not come this far.
+  ///   - mayBeRepeated: the same command, with the same id from `makeID`, may have been accepted before: then it is not opened again.
+  package func request(
+    _ request: CommandRequest, permission: Permission, mayBeRepeated: Bool = false, now: Timestamp = .now()
+  ) async -> Answer {
     let command: Command
     do throws(CommandFailure) {
       command = try request.command(id: makeID(), permission: permission, now: now, deadlines: deadlines)
@@ -53,8 +57,11 @@ package struct CommandDesk: Sendable {
       return .failed(error)
     }
     // A stop is tried whatever the last status says: that may be wrong, and the broker knows better who listens.
-    if !command.isUrgent, await isOffline(command.applianceID, request.dialect) { return await refuseAsOffline(command, request) }
-    return await open(command, request)
+    // One that may be accepted already has its outcome from there.
+    if !command.isUrgent, !mayBeRepeated, await isOffline(command.applianceID, request.dialect) {
+      return await refuseAsOffline(command, request)
+    }
+    return await open(command, request, mayBeRepeated: mayBeRepeated)
   }
 
   /// Settles a command whose deadline has passed, in case no `ingest` does. Of many that try, one succeeds.
@@ -93,10 +100,10 @@ package struct CommandDesk: Sendable {
 
   // MARK: The log
 
-  private func open(_ command: Command, _ request: CommandRequest) async -> Answer {
+  private func open(_ command: Command, _ request: CommandRequest, mayBeRepeated: Bool) async -> Answer {
     var entry = LogEntry(
       .event(command.requested(by: request.userID, requestID: request.requestID)), fingerprint: Array(command.id.utf8.suffix(16)),
-      window: .everyone, order: command.issuedAt, step: .open(command))
+      mayBeDuplicate: mayBeRepeated, window: .everyone, order: command.issuedAt, step: .open(command))
     var backoff = Backoff(shortest: .milliseconds(20), longest: .milliseconds(200))
     for attempt in 1...Self.appendAttemptsMax {
       switch try? await log.append([entry]).first {

@@ -114,11 +114,14 @@ package struct LogPage: Hashable, Sendable {
   package let epoch: String
   /// The last id that the shard has ever given in this life. One below a reader's cursor means that the log was rolled back.
   package let lastID: EventID
+  /// What the log's clock showed when the read began, in whole milliseconds: what the shard takes in behind an empty page is not older.
+  package let time: Timestamp
 
-  package init(records: [LogRecord], epoch: String, lastID: EventID) {
+  package init(records: [LogRecord], epoch: String, lastID: EventID, time: Timestamp) {
     self.records = records
     self.epoch = epoch
     self.lastID = lastID
+    self.time = time
   }
 }
 

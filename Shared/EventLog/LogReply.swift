@@ -55,6 +55,14 @@ enum LogReply {
     return DeadLetter(topic: stream, payload: payload, reason: "not an entry of the log", receivedAt: entry.id.receivedAt)
   }
 
+  /// `TIME`'s answer, without what is less than a millisecond: ids have no more.
+  static func time(_ reply: RESPValue) throws(RedisError) -> Timestamp {
+    guard let parts = reply.array?.map({ $0.text.flatMap(UInt64.init) }), parts.count == 2, let seconds = parts[0], let micros = parts[1],
+      seconds < 253_402_300_800
+    else { throw RedisEventLog.unexpected("TIME") }
+    return EventID(milliseconds: seconds * 1000 + micros / 1000, sequence: 0).receivedAt
+  }
+
   /// The last id that a stream has given, from `XINFO STREAM`; zero for a stream that does not exist.
   static func lastID(_ reply: Result<RESPValue, RedisError>) throws(RedisError) -> EventID {
     if case .failure(let error) = reply, error.message.contains("no such key") { return .zero }

@@ -125,7 +125,9 @@ private struct MemoryLogState {
 
   func page(shard: Int, after: EventID, limit: Int) -> LogPage {
     let shard = shards[shard]
-    return LogPage(records: Array(shard.records.lazy.filter { $0.id > after }.prefix(limit)), epoch: shard.epoch, lastID: shard.lastID)
+    return LogPage(
+      records: Array(shard.records.lazy.filter { $0.id > after }.prefix(limit)), epoch: shard.epoch, lastID: shard.lastID,
+      time: EventID(milliseconds: UInt64(clamping: now().microseconds / 1000), sequence: 0).receivedAt)
   }
 
   func history(of appliance: ApplianceID, after: EventID) -> EventHistory {

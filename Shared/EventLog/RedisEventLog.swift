@@ -187,10 +187,10 @@ package final class RedisEventLog: EventLog, Service {
     // The epoch is asked before and after, so that a log that was lost in between is not taken for the one before.
     let epoch = RedisCommand("GET", Bus.epoch(shard))
     let replies = try await (wait > .zero ? reader(of: shard) : client).pipeline(
-      [epoch, read, RedisCommand("XINFO", "STREAM", stream), epoch], timeout: wait + configuration.callTimeout)
-    let (before, now) = (try replies[0].get().text ?? "", try replies[3].get().text ?? "")
-    let records = try before == now ? LogReply.records(replies[1].get(), stream: stream) : []
-    return LogPage(records: records, epoch: now, lastID: try LogReply.lastID(replies[2]))
+      [epoch, RedisCommand("TIME"), read, RedisCommand("XINFO", "STREAM", stream), epoch], timeout: wait + configuration.callTimeout)
+    let (before, now) = (try replies[0].get().text ?? "", try replies[4].get().text ?? "")
+    let records = try before == now ? LogReply.records(replies[2].get(), stream: stream) : []
+    return LogPage(records: records, epoch: now, lastID: try LogReply.lastID(replies[3]), time: try LogReply.time(replies[1].get()))
   }
 
   package func trim(shard: Int, through last: EventID) async throws {

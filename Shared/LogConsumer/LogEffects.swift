@@ -15,6 +15,10 @@ package protocol LogEffects: Sendable {
   func effects(of shard: Int, on connection: PostgresConnection) async throws -> any ShardEffects
 }
 
+extension LogEffects {
+  package func prepare(on connection: PostgresConnection) async throws {}
+}
+
 /// Calls come one after the other. When one throws, the session and this value are given up, and the next begin from what is stored.
 package protocol ShardEffects: Sendable {
   /// Lets the records behind `cursor` take effect, in order.
@@ -22,7 +26,7 @@ package protocol ShardEffects: Sendable {
   /// - Returns: the cursor behind the last of them, as it is stored.
   func store(_ records: [LogRecord], epoch: String, from cursor: LogCursor) async throws -> LogCursor
 
-  /// The log had nothing behind `cursor` when the clock here showed `time`.
+  /// The log had nothing behind `cursor` when its clock showed `time`: what comes later is not older.
   ///
   /// - Returns: the cursor, which may have been stored anew.
   func idle(at time: Timestamp, _ cursor: LogCursor) async throws -> LogCursor

@@ -29,12 +29,10 @@ struct ShardConsumer: Sendable {
     var trimmer = limits.trimInterval.map(Trimmer.init(interval:))
     var outage = LogOutage()
     while !term.isOver, !Task.isShuttingDownGracefully {
-      let asked = Timestamp.now()
       guard let page = try await read(after: cursor.position, limit: size.records, &outage) else { continue }
       switch PageDecision(page, cursor: cursor) {
       case .idle:
-        // Before the read, not after it: what came meanwhile may be older than the present.
-        cursor = try await effects.idle(at: asked, cursor)
+        cursor = try await effects.idle(at: page.time, cursor)
         progress.stored(shard, through: cursor.position, hasMore: false)
       case .startOver(let next, let reason):
         tell(reason, cursor: cursor, page: page)

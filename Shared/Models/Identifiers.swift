@@ -51,6 +51,13 @@ package struct EventType: Hashable, Sendable, CustomStringConvertible {
   package static let commandAcknowledged = EventType(known: "command:acknowledged")
   package static let commandFailed = EventType(known: "command:failed")
 
+  /// What rules say, and the life of an alarm: their `data` is made in `Shared/Store/AlarmMessages.swift`.
+  package static let ruleTriggered = EventType(known: "rule:triggered")
+  package static let alarmRaised = EventType(known: "alarm:raised")
+  package static let alarmUpdated = EventType(known: "alarm:updated")
+  package static let alarmAcknowledged = EventType(known: "alarm:acknowledged")
+  package static let alarmCleared = EventType(known: "alarm:cleared")
+
   /// A name that the source text spells out.
   init(known: String) { rawValue = known }
 

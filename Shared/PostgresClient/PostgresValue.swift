@@ -35,6 +35,7 @@ package enum PostgresValue: Sendable, Hashable {
   case int8Array([Int64?])
   case float8Array([Double?])
   case timestamptzArray([PostgresTimestamp?])
+  case byteaArray([[UInt8]?])
 
   /// The type's object id; 0 lets the server infer it.
   var typeID: UInt32 {
@@ -55,6 +56,7 @@ package enum PostgresValue: Sendable, Hashable {
     case .int8Array: TypeID.int8Array
     case .float8Array: TypeID.float8Array
     case .timestamptzArray: TypeID.timestamptzArray
+    case .byteaArray: TypeID.byteaArray
     }
   }
 
@@ -82,6 +84,11 @@ package enum PostgresValue: Sendable, Hashable {
     case .float8Array(let values):
       Self.append(values, of: TypeID.float8, to: &bytes) { $1.append(eightBytes: Int64(bitPattern: $0.bitPattern)) }
     case .timestamptzArray(let values): Self.append(values, of: TypeID.timestamptz, to: &bytes) { $1.append(eightBytes: $0.wire) }
+    case .byteaArray(let values):
+      Self.append(values, of: TypeID.bytea, to: &bytes) { value, bytes in
+        bytes.append(bigEndian: Int32(value.count))
+        bytes.append(contentsOf: value)
+      }
     }
   }
 
@@ -105,7 +112,8 @@ package enum PostgresValue: Sendable, Hashable {
 enum TypeID {
   static let bool: UInt32 = 16, bytea: UInt32 = 17, name: UInt32 = 19, int8: UInt32 = 20, int2: UInt32 = 21, int4: UInt32 = 23
   static let text: UInt32 = 25, oid: UInt32 = 26, json: UInt32 = 114, float4: UInt32 = 700, float8: UInt32 = 701
-  static let textArray: UInt32 = 1009, int8Array: UInt32 = 1016, float8Array: UInt32 = 1022, bpchar: UInt32 = 1042, varchar: UInt32 = 1043
+  static let byteaArray: UInt32 = 1001, textArray: UInt32 = 1009, int8Array: UInt32 = 1016, float8Array: UInt32 = 1022,
+    bpchar: UInt32 = 1042, varchar: UInt32 = 1043
   static let timestamptz: UInt32 = 1184, timestamptzArray: UInt32 = 1185, uuid: UInt32 = 2950, jsonb: UInt32 = 3802
 }
 

@@ -30,11 +30,15 @@ package struct ApplianceState: Hashable, Sendable {
 
 /// What became of one input.
 package struct Evaluation: Sendable {
+  /// How many series the appliance may have at present.
+  fileprivate let seriesMax: Int
   /// In the order in which they happened.
   package internal(set) var effects: [RuleEffect] = []
   /// Pairs of a rule and a sample, or an event, that were looked at.
   package internal(set) var count = 0
   package internal(set) var lateCount = 0
+  /// Whether anything is remembered otherwise now.
+  package internal(set) var isStateChanged = false
   /// Those that found no room for their state.
   package internal(set) var refusedCount = 0
 }
@@ -43,28 +47,33 @@ extension ApplianceState {
   /// Takes an event in.
   ///
   /// What follows from rules (`alarm:…`, `rule:…`) is nobody's condition, or rules would feed themselves.
-  package mutating func take(_ event: Event, at now: Timestamp, _ rules: inout ApplianceRules) -> Evaluation {
-    var evaluation = Evaluation()
-    evaluation.effects = advance(to: now, rules)
+  ///
+  /// - Parameter room: for how many new series there is memory, besides the appliance's own bound.
+  package mutating func take(_ event: Event, at now: Timestamp, _ rules: inout RuleSet, room: Int = seriesMax) -> Evaluation {
+    var evaluation = Evaluation(seriesMax: min(Self.seriesMax, series.count + min(Self.seriesMax, max(0, room))))
+    let id = event.applianceID
+    evaluation.effects = advance(to: now, rules, of: id)
+    evaluation.isStateChanged = !evaluation.effects.isEmpty
     guard !rules.rules.isEmpty, !event.isOfRules else { return evaluation }
     let at = min(event.timestamp, now)
     if !event.isOfCommands {
-      for index in rules.silenceRules { hear("", 0, of: rules.rules[index], at: at, now: now, rules, &evaluation) }
+      for index in rules.silenceRules { hear("", 0, of: rules.rules[index], at: at, now: now, id, &evaluation) }
     }
-    for index in rules.eventRules { match(event, rules.rules[index], now: now, rules, &evaluation) }
+    for index in rules.eventRules { match(event, rules.rules[index], now: now, &evaluation) }
+    guard rules.watchesMetrics else { return evaluation }
     // Of a metric that stands in one event more than once, the last counts.
     let readings = event.readings()
     let last = Self.hasRepetition(readings) ? Dictionary(readings.enumerated().map { ($1.metric, $0) }) { $1 } : [:]
     for (place, reading) in readings.enumerated() where last[reading.metric] ?? place == place {
       for index in rules.watching(reading.metric) {
-        hear(reading.metric, reading.value, of: rules.rules[index], at: at, now: now, rules, &evaluation)
+        hear(reading.metric, reading.value, of: rules.rules[index], at: at, now: now, id, &evaluation)
       }
     }
     return evaluation
   }
 
   /// Lets what is due up to and with `now` happen, each at its moment.
-  package mutating func advance(to now: Timestamp, _ rules: ApplianceRules) -> [RuleEffect] {
+  package mutating func advance(to now: Timestamp, _ rules: RuleSet, of id: ApplianceID) -> [RuleEffect] {
     guard let bound = dueNoSoonerThan, bound <= now else { return [] }
     var ripe: [(due: Timestamp, key: Key, rule: Rule)] = []
     dueNoSoonerThan = nil
@@ -73,23 +82,23 @@ extension ApplianceState {
       if due <= now { ripe.append((due, key, rule)) } else { wake(at: due) }
     }
     ripe.sort { ($0.due, $0.key.metric, $0.rule.id) < ($1.due, $1.key.metric, $1.rule.id) }
-    return ripe.map { fire($0.key, $0.rule, at: $0.due, rules.applianceID) }
+    return ripe.map { fire($0.key, $0.rule, at: $0.due, id) }
   }
 
   /// Forgets what belongs to no present rule.
-  package mutating func forgetOthers(_ rules: ApplianceRules, at now: Timestamp) -> [RuleEffect] {
+  package mutating func forgetOthers(_ rules: RuleSet, of id: ApplianceID, at now: Timestamp) -> [RuleEffect] {
     let gone = series.filter { rules.rule($0.key.rule) == nil }
     guard !gone.isEmpty else { return [] }
     for key in gone.keys { series[key] = nil }
     return Set(gone.values.filter(\.isFiring).map(\.ruleID)).sorted().map {
-      .cleared(Clearing(ruleID: $0, applianceID: rules.applianceID, reason: .ruleChanged, at: now))
+      .cleared(Clearing(ruleID: $0, applianceID: id, reason: .ruleChanged, at: now))
     }
   }
 
   // MARK: One series
 
   private mutating func hear(
-    _ metric: String, _ value: Double, of rule: Rule, at: Timestamp, now: Timestamp, _ rules: ApplianceRules, _ evaluation: inout Evaluation
+    _ metric: String, _ value: Double, of rule: Rule, at: Timestamp, now: Timestamp, _ id: ApplianceID, _ evaluation: inout Evaluation
   ) {
     let key = Key(rule: rule.key, metric: metric)
     evaluation.count += 1
@@ -101,7 +110,7 @@ extension ApplianceState {
         return
       }
     } else {
-      guard self.series.count < Self.seriesMax else {
+      guard self.series.count < evaluation.seriesMax else {
         evaluation.refusedCount += 1
         return
       }
@@ -114,18 +123,19 @@ extension ApplianceState {
     series.isFiring = wasFiring && holds
     if case .silence = rule.condition { (series.isFiring, series.heldSince) = (false, heldSince) }
     self.series[key] = series
-    if wasFiring, !series.isFiring { clear(rule, at: now, rules.applianceID, &evaluation) }
+    evaluation.isStateChanged = true
+    if wasFiring, !series.isFiring { clear(rule, at: now, id, &evaluation) }
     guard let due = series.due(rule) else { return }
-    if due <= now { evaluation.effects.append(fire(key, rule, at: now, rules.applianceID)) } else { wake(at: due) }
+    if due <= now { evaluation.effects.append(fire(key, rule, at: now, id)) } else { wake(at: due) }
   }
 
-  private mutating func match(_ event: Event, _ rule: Rule, now: Timestamp, _ rules: ApplianceRules, _ evaluation: inout Evaluation) {
+  private mutating func match(_ event: Event, _ rule: Rule, now: Timestamp, _ evaluation: inout Evaluation) {
     guard case .event(let match, let until) = rule.condition else { return }
     evaluation.count += 1
     let key = Key(rule: rule.key, metric: "")
     if match.matches(event) {
       var series = self.series[key] ?? Series(ruleID: rule.id, newest: event.timestamp, received: now, value: 0)
-      guard self.series[key] != nil || self.series.count < Self.seriesMax else {
+      guard self.series[key] != nil || self.series.count < evaluation.seriesMax else {
         evaluation.refusedCount += 1
         return
       }
@@ -133,12 +143,14 @@ extension ApplianceState {
       guard series.fingerprint != fingerprint else { return }
       (series.newest, series.received, series.fingerprint) = (event.timestamp, now, fingerprint)
       self.series[key] = series
+      evaluation.isStateChanged = true
       let isResting = series.lastFired.map { now < $0 + rule.cooldown } ?? false
       guard !isResting, rule.hours?.next(from: now) ?? now == now else { return }
-      evaluation.effects.append(fire(key, rule, at: now, rules.applianceID))
+      evaluation.effects.append(fire(key, rule, at: now, event.applianceID))
     } else if until?.matches(event) ?? false, self.series[key]?.isFiring ?? false {
       self.series[key]?.isFiring = false
-      clear(rule, at: now, rules.applianceID, &evaluation)
+      evaluation.isStateChanged = true
+      clear(rule, at: now, event.applianceID, &evaluation)
     }
   }
 

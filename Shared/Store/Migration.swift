@@ -31,5 +31,6 @@ package struct Migration: Hashable, Sendable {
     Migration(7, "0007_watch_sessions.sql", PackageResources._007_watch_sessions_sql),
     Migration(8, "0008_unproven_cameras.sql", PackageResources._008_unproven_cameras_sql),
     Migration(9, "0009_watches_by_user.sql", PackageResources._009_watches_by_user_sql),
+    Migration(10, "0010_rules.sql", PackageResources._010_rules_sql),
   ]
 }

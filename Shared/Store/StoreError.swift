@@ -18,6 +18,8 @@ package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case notFound
     /// It cannot go while something else needs it.
     case inUse
+    /// There can be no more of them.
+    case tooMany
   }
 
   package let code: Code

@@ -20,7 +20,8 @@ struct RulesBench {
           #"{"id":"r\#($0)","when":{"metric":"\#(metric($0))","operator":">","value":90,"clear":85},"for_seconds":\#($0 % 3)}"#.utf8))
     }
     var states = Array(repeating: ApplianceState(), count: appliances)
-    var plans = try (0..<appliances).map { ApplianceRules(rules, of: try ApplianceID("A-\($0)"), dialect: nil) }
+    let ids = try (0..<appliances).map { try ApplianceID("A-\($0)") }
+    var plan = RuleSet(rules)
     let type = try EventType("telemetry")
     let texts = (0..<100).map { number in
       let members = (0..<metricsEach).map { #""m\#($0)":\#((number * 7 + $0 * 13) % 100)"# }
@@ -31,8 +32,8 @@ struct RulesBench {
     for number in 0..<eventCount {
       let place = number % appliances
       let now = Timestamp(microseconds: 1_771_070_400_000_000 + Int64(number) * 1000)
-      let event = Event(type: type, applianceID: plans[place].applianceID, timestamp: now, data: texts[number % texts.count])
-      let evaluation = states[place].take(event, at: now, &plans[place])
+      let event = Event(type: type, applianceID: ids[place], timestamp: now, data: texts[number % texts.count])
+      let evaluation = states[place].take(event, at: now, &plan)
       evaluations += evaluation.count
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)

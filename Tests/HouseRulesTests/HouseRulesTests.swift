@@ -18,7 +18,7 @@ import Testing
     "ServiceRuntime": [],
     "LocalStack": [],
     "EventLog": ["Models", "RedisClient", "Digests"],
-    "Store": ["Models", "PostgresClient", "Digests"],
+    "Store": ["Models", "PostgresClient", "Digests", "RuleEvaluation"],
     "LogConsumer": ["Models", "EventLog", "Store", "PostgresClient", "ServiceRuntime", "Backoff"],
     "Commands": ["Models", "EventLog", "Backoff"],
     "Access": ["Models", "Store", "Digests", "ServiceRuntime", "Backoff"],
@@ -28,6 +28,10 @@ import Testing
     ],
     "Ingest": ["Models", "EventLog", "RedisClient", "MQTTClient", "Digests", "ServiceRuntime", "Backoff"],
     "Persister": ["Models", "EventLog", "LogConsumer", "Store", "RedisClient", "PostgresClient", "ServiceRuntime"],
+    "Rules": [
+      "Models", "EventLog", "LogConsumer", "Store", "Commands", "RuleEvaluation", "RedisClient", "PostgresClient", "ServiceRuntime",
+      "Backoff",
+    ],
     "API": [
       "Models", "EventLog", "Store", "Access", "Commands", "Digests", "RedisClient", "PostgresClient", "ServiceRuntime", "TrustedProxies",
     ],

@@ -12,7 +12,7 @@ import Testing
     let letter = DeadLetter(topic: "t", payload: [], reason: "r", receivedAt: Timestamp(microseconds: 0))
     return LogPage(
       records: ids.map { LogRecord(id: id($0), content: .deadLetter(letter), isLate: false) }, epoch: epoch,
-      lastID: id(last ?? ids.last ?? 0))
+      lastID: id(last ?? ids.last ?? 0), time: .now())
   }
 
   private func cursor(_ milliseconds: UInt64, epoch: String = "e1", known: UInt64 = 0) -> LogCursor {

@@ -157,7 +157,7 @@ import Testing
     var refused = 0
     for number in 0..<1200 {
       let event = Event(
-        type: try EventType("telemetry"), applianceID: bench.rules.applianceID, timestamp: noon, data: Array(#"{"m\#(number)":1}"#.utf8))
+        type: try EventType("telemetry"), applianceID: bench.applianceID, timestamp: noon, data: Array(#"{"m\#(number)":1}"#.utf8))
       refused += bench.state.take(event, at: noon, &bench.rules).refusedCount
     }
     #expect(bench.state.series.count == ApplianceState.seriesMax && refused == 1200 - ApplianceState.seriesMax)
@@ -166,9 +166,9 @@ import Testing
   @Test func `A changed rule forgets what the old one remembered, and clears what it raised`() throws {
     var bench = try Bench(rule(#""when":{"metric":"t","operator":">","value":5}"#))
     try bench.hear("6", at: 0)
-    let other = ApplianceRules([try rule(#""when":{"metric":"t","operator":">","value":50}"#)], of: bench.rules.applianceID, dialect: nil)
-    let effects = bench.state.forgetOthers(other, at: noon)
-    #expect(effects == [.cleared(Clearing(ruleID: "r", applianceID: other.applianceID, reason: .ruleChanged, at: noon))])
+    let other = RuleSet([try rule(#""when":{"metric":"t","operator":">","value":50}"#)])
+    let effects = bench.state.forgetOthers(other, of: bench.applianceID, at: noon)
+    #expect(effects == [.cleared(Clearing(ruleID: "r", applianceID: bench.applianceID, reason: .ruleChanged, at: noon))])
     #expect(bench.state.isEmpty)
   }
 

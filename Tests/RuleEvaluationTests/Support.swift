@@ -11,12 +11,15 @@ func rule(_ members: String, id: String = "r") throws -> Rule { try Rule(parsing
 /// One appliance under some rules, and what they said.
 struct Bench {
   var state = ApplianceState()
-  var rules: ApplianceRules
+  var rules: RuleSet
+  let applianceID: ApplianceID
   private(set) var story: [String] = []
   private(set) var lateCount = 0
 
   init(_ rules: Rule..., dialect: Dialect? = nil) throws {
-    self.rules = ApplianceRules(rules, of: try ApplianceID("A-1"), dialect: dialect)
+    let id = try ApplianceID("A-1")
+    self.rules = RuleSet(rules.filter { $0.scope.contains(id, dialect: dialect) })
+    applianceID = id
   }
 
   /// A sample of `t` at `second`, by the device's clock at `device`.
@@ -26,13 +29,13 @@ struct Bench {
 
   mutating func happen(_ type: String, _ data: String = "{}", at second: Double, device: Double? = nil) throws {
     let event = Event(
-      type: try EventType(type), applianceID: rules.applianceID, timestamp: noon + .seconds(device ?? second), data: Array(data.utf8))
+      type: try EventType(type), applianceID: applianceID, timestamp: noon + .seconds(device ?? second), data: Array(data.utf8))
     let evaluation = state.take(event, at: noon + .seconds(second), &rules)
     lateCount += evaluation.lateCount
     tell(evaluation.effects)
   }
 
-  mutating func pass(to second: Double) { tell(state.advance(to: noon + .seconds(second), rules)) }
+  mutating func pass(to second: Double) { tell(state.advance(to: noon + .seconds(second), rules, of: applianceID)) }
 
   /// Goes through the bytes in which the state is stored.
   mutating func store() throws { state = try #require(ApplianceState(state.encoded())) }

@@ -5,7 +5,7 @@ umask 077
 acl=/tmp/users.acl
 grep -v '^#' /etc/martlet/users.acl.template >"$acl.template"
 cp "$acl.template" "$acl"
-for user in gateway ingest persister api signaling admin; do
+for user in gateway ingest persister rules api signaling admin; do
   name=$(printf '%s' "REDIS_${user}_PASSWORD" | tr '[:lower:]' '[:upper:]')
   # The secrets are hexadecimal digits, so sed needs no escapes.
   { printf 's/${%s}/' "$name"; tr -d '\n' <"/run/secrets/redis_$user"; printf '/\n'; } >"$acl.sed"

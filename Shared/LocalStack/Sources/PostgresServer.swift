@@ -10,10 +10,11 @@ package struct PostgresServer: StackPart {
     case gateway = "martlet_gateway"
     case ingest = "martlet_ingest"
     case persister = "martlet_persister"
+    case rules = "martlet_rules"
     case api = "martlet_api"
     case signaling = "martlet_signaling"
 
-    static let services: [Role] = [.gateway, .ingest, .persister, .api, .signaling]
+    static let services: [Role] = [.gateway, .ingest, .persister, .rules, .api, .signaling]
   }
 
   package let host = "127.0.0.1"

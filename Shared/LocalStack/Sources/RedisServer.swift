@@ -2,7 +2,7 @@
 package struct RedisServer: StackPart {
   /// The users of `deploy/redis/users.acl`.
   package enum User: String, Sendable, CaseIterable {
-    case gateway, ingest, persister, api, signaling
+    case gateway, ingest, persister, rules, api, signaling
     /// May do everything: `martletctl`, tests.
     case admin
   }

@@ -89,7 +89,7 @@ package struct StackSession: Sendable {
     }
     var configuration =
       only.isEmpty
-      ? LocalStackConfiguration.whole(gateways: gateways, signaling: signaling, folder: folder.path)
+      ? LocalStackConfiguration.whole(gateways: gateways, signaling: signaling, rules: 1, folder: folder.path)
       : LocalStackConfiguration(Set(only.compactMap(StackServer.init(rawValue:))), folder: folder.path)
     configuration.httpPort = 8080
     configuration.mqttPort = 1883

@@ -1,8 +1,5 @@
-package import Models
-
-/// The rules that concern one appliance, ready to be asked by metric and by event type.
-package struct ApplianceRules: Sendable {
-  package let applianceID: ApplianceID
+/// The rules that concern an appliance, ready to be asked by metric and by event type. Appliances under the same rules can share one.
+package struct RuleSet: Sendable {
   /// By id.
   package let rules: [Rule]
   private let metricRules: [Int]
@@ -15,15 +12,17 @@ package struct ApplianceRules: Sendable {
 
   private static let metricsMax = 4096
 
-  package init(_ rules: some Sequence<Rule>, of applianceID: ApplianceID, dialect: Dialect?) {
-    self.applianceID = applianceID
-    let rules = rules.filter { $0.isEnabled && $0.scope.contains(applianceID, dialect: dialect) }.sorted { $0.id < $1.id }
+  package init(_ rules: some Sequence<Rule>) {
+    let rules = rules.filter(\.isEnabled).sorted { $0.id < $1.id }
     self.rules = rules
     places = Dictionary(rules.enumerated().map { ($1.key, $0) }) { first, _ in first }
     metricRules = rules.indices.filter { rules[$0].condition.metric != nil }
     silenceRules = rules.indices.filter { if case .silence(nil, _) = rules[$0].condition { true } else { false } }
     eventRules = rules.indices.filter { if case .event = rules[$0].condition { true } else { false } }
   }
+
+  /// Whether numbers inside events matter at all.
+  var watchesMetrics: Bool { !metricRules.isEmpty }
 
   /// Which rules look at that metric.
   mutating func watching(_ metric: String) -> [Int] {
@@ -38,7 +37,8 @@ package struct ApplianceRules: Sendable {
 }
 
 extension Condition {
-  fileprivate var metric: Pattern? {
+  /// The metrics that the rule looks at; nil where it is about no metric.
+  package var metric: Pattern? {
     switch self {
     case .threshold(let metric, _), .rate(let metric, _): metric
     case .silence(let metric, _): metric
