@@ -21,9 +21,11 @@ func shared(_ name: String, _ dependencies: [Target.Dependency] = [], resources:
 }
 
 /// A deployable service: its library, and the executable that runs it.
-func service(_ name: String, _ dependencies: [Target.Dependency], main: [Target.Dependency] = ["ServiceRuntime"]) -> [Target] {
+func service(
+  _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], main: [Target.Dependency] = ["ServiceRuntime"]
+) -> [Target] {
   [
-    .target(name: name, dependencies: dependencies, path: "Services/\(name)/Sources"),
+    .target(name: name, dependencies: dependencies, path: "Services/\(name)/Sources", exclude: exclude),
     .executableTarget(name: "\(name)Main", dependencies: [.byName(name: name)] + main, path: "Services/\(name)/Main"),
   ]
 }
@@ -76,6 +78,8 @@ let package = Package(
     tests(of: "ServerURL"),
     shared("TrustedProxies"),
     tests(of: "TrustedProxies"),
+    shared("OutboundGate", ["ServiceRuntime", "TrustedProxies"]),
+    tests(of: "OutboundGate", ["ServiceRuntime", "TrustedProxies"]),
     shared("Digests", ["COpenSSL"]),
     tests(of: "Digests"),
     shared("RuleEvaluation", ["Models"]),
@@ -169,9 +173,9 @@ let package = Package(
     + service(
       "API",
       nio + [
-        "Access", "Commands", "Digests", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", "TrustedProxies",
-        .product(name: "Hummingbird", package: "hummingbird"), .product(name: "HTTPTypes", package: "swift-http-types"), lifecycle, logging,
-        metrics,
+        "Access", "Commands", "Digests", "EventLog", "Models", "OutboundGate", "PostgresClient", "RedisClient", "ServiceRuntime", "Store",
+        "TrustedProxies", .product(name: "Hummingbird", package: "hummingbird"), .product(name: "HTTPTypes", package: "swift-http-types"),
+        lifecycle, logging, metrics,
       ])
     + service(
       "Signaling",
@@ -180,12 +184,27 @@ let package = Package(
         "WebSocketTransport", lifecycle, logging, metrics,
       ])
     + [tests(of: "Signaling", ["Models", "Store"])]
+    + [
+      .target(
+        name: "Webhooks",
+        dependencies: nio + [
+          "Backoff", "Digests", "Models", "OutboundGate", "PostgresClient", "ServiceRuntime", "Store", asyncHTTPClient, nioHTTP,
+          .product(name: "NIOSSL", package: "swift-nio-ssl"), lifecycle, logging, metrics,
+        ], path: "Services/Rules/Sources/Webhooks"),
+      tests(
+        of: "Webhooks",
+        [
+          "LocalStack", "Models", "OutboundGate", "PostgresClient", "Store", "TrustedProxies", "APIMain", "MartletctlMain",
+          "RulesMain", nio[1], logging, subprocess,
+        ],
+        exclude: ["Clients"]),
+    ]
     + service(
       "Rules",
       [
         "Backoff", "Commands", "EventLog", "LogConsumer", "Models", "PostgresClient", "RedisClient", "RuleEvaluation", "ServiceRuntime",
-        "Store", nio[0], lifecycle, logging, metrics,
-      ])
+        "Store", "Webhooks", nio[0], lifecycle, logging, metrics,
+      ], exclude: ["Webhooks"])
     + [
       tests(
         of: "Rules",

@@ -25,6 +25,19 @@ package enum Digests {
     }
   }
 
+  /// HMAC-SHA-256 of `bytes` (32 bytes).
+  package static func hmacSHA256(_ bytes: some Collection<UInt8>, key: [UInt8]) -> [UInt8] {
+    let message = ContiguousArray(bytes)
+    return [UInt8](unsafeUninitializedCapacity: 32) { output, count in
+      var length: UInt32 = 0
+      let done = message.withUnsafeBufferPointer {
+        HMAC(EVP_sha256(), key, Int32(key.count), $0.baseAddress, $0.count, output.baseAddress, &length)
+      }
+      precondition(done != nil && length == 32, "OpenSSL refused a digest: its installation is broken")
+      count = 32
+    }
+  }
+
   /// Whether two secrets are equal, in a time that depends on their lengths alone.
   package static func constantTimeEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
     left.count == right.count && CRYPTO_memcmp(left, right, left.count) == 0
@@ -52,6 +65,15 @@ package enum Digests {
         UInt64(memoryMax_bytes), &key, key.count)
     }
     return done == 1 ? key : nil
+  }
+
+  /// Base64 with padding (RFC 4648, section 4).
+  package static func base64(_ bytes: [UInt8]) -> String {
+    // One more for the zero that OpenSSL ends the text with.
+    let text = [UInt8](unsafeUninitializedCapacity: (bytes.count + 2) / 3 * 4 + 1) { output, count in
+      count = Int(EVP_EncodeBlock(output.baseAddress, bytes, CInt(bytes.count)))
+    }
+    return String(decoding: text, as: UTF8.self)
   }
 
   /// Lowercase hexadecimal form.

@@ -9,6 +9,7 @@ import Testing
     "Backoff": [],
     "ServerURL": [],
     "TrustedProxies": [],
+    "OutboundGate": ["ServiceRuntime", "TrustedProxies"],
     "Digests": ["COpenSSL"],
     "RuleEvaluation": ["Models"],
     "RedisClient": ["CHiredis", "Backoff", "ServerURL"],
@@ -30,10 +31,11 @@ import Testing
     "Persister": ["Models", "EventLog", "LogConsumer", "Store", "RedisClient", "PostgresClient", "ServiceRuntime"],
     "Rules": [
       "Models", "EventLog", "LogConsumer", "Store", "Commands", "RuleEvaluation", "RedisClient", "PostgresClient", "ServiceRuntime",
-      "Backoff",
+      "Backoff", "Digests", "OutboundGate", "Webhooks",
     ],
     "API": [
-      "Models", "EventLog", "Store", "Access", "Commands", "Digests", "RedisClient", "PostgresClient", "ServiceRuntime", "TrustedProxies",
+      "Models", "EventLog", "Store", "Access", "Commands", "Digests", "OutboundGate", "RedisClient", "PostgresClient", "ServiceRuntime",
+      "TrustedProxies",
     ],
     "Signaling": [
       "Models", "EventLog", "Store", "Access", "Digests", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime",

@@ -56,6 +56,9 @@ package enum APIService {
     routes += CommandRoutes(counter: counter, history: history, accounts: accounts).routes
     routes += WatchRoutes(watches: WatchStore(pool), log: log, logger: context.logger).routes
     routes += PresenceRoutes(accounts: accounts, redis: redis).routes
+    let webhooks = WebhookStore(pool)
+    routes += WebhookRoutes(webhooks: webhooks, gate: configuration.outbound, announcer: announcer).routes
+    routes += DeliveryRoutes(webhooks: webhooks).routes
     routes += DocumentRoutes(of: routes.map(\.operation)).routes
     let router = Surface.router(
       routes, dispatcher: Dispatcher(gate: gate, trustedProxies: configuration.trustedProxies, now: { .now() }),

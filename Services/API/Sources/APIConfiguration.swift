@@ -1,5 +1,6 @@
 import Access
 import Foundation
+import OutboundGate
 import PostgresClient
 import RedisClient
 package import ServiceRuntime
@@ -34,7 +35,7 @@ package struct APIConfiguration: ServiceConfiguration {
     [
       .host, port, .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, .trustedProxies, connectionsMax, origins,
       loginsPerAddress, loginsPerAccount, passwordThreads, accessLifetime, refreshLifetime, exportsMax,
-    ] + TokenSettings.variables
+    ] + TokenSettings.variables + OutboundGate.variables
 
   let host: String
   let port: Int
@@ -45,6 +46,8 @@ package struct APIConfiguration: ServiceConfiguration {
   let passwordThreads: Int
   let lifetimes: TokenDesk.Lifetimes
   let exportsMax: Int
+  /// Where webhooks may go.
+  let outbound: OutboundGate
   let redis: RedisConfiguration
   let postgres: PostgresConfiguration
   let tokens: TokenSettings
@@ -69,6 +72,7 @@ package struct APIConfiguration: ServiceConfiguration {
       access: try values.seconds(Self.accessLifetime, in: 10...86_400),
       refresh: try values.seconds(Self.refreshLifetime, in: 60...31_622_400))
     exportsMax = try values.integer(Self.exportsMax, in: 1...1024)
+    outbound = try OutboundGate(reading: values)
     let redisPassword = try values.optionalSecret(.redisPassword)
     let redisCAFile = values.optionalString(.redisCAFile)
     redis = try values.parsed(.redisURL, wants: "a URL like redis://user@host:6379") {

@@ -17,7 +17,8 @@ package struct Martletctl: AsyncParsableCommand {
     version: BuildInfo.version,
     subcommands: [
       Migrate.self, Apply.self, IssueToken.self, Tail.self, Simulate.self, LogIn.self, LogOut.self, Users.self, Appliances.self, Send.self,
-      Events.self, Readings.self, Sessions.self, Revoke.self, Audit.self, Watches.self, EndWatch.self, Presence.self,
+      Events.self, Readings.self, Sessions.self, Revoke.self, Audit.self, Watches.self, EndWatch.self, Presence.self, Webhooks.self,
+      Deliveries.self,
     ])
 
   package init() {}

@@ -8,6 +8,7 @@ import RedisClient
 package import ServiceLifecycle
 package import ServiceRuntime
 import Store
+import Webhooks
 
 /// Event log in; alarms, events and commands out. This file is the only place where the parts are put together.
 package enum Rules {
@@ -27,7 +28,14 @@ package enum Rules {
     context.health.addCheck("postgres") { try progress.check() }
     context.health.addCheck("log") { _ = try await log.usage() }
     let effects = RulesEffects(book: book, log: log, seriesMax: configuration.seriesMax, logger: context.logger)
-    return [log, pool, BookKeeper(pool: pool, book: book, logger: context.logger)]
+    // A pool of its own, so that neither waits for the other.
+    let webhookPool = PostgresPool(configuration.postgres, limits: .init(connectionsMax: 2), logger: context.logger)
+    for (name, help) in WebhookDispatcher.metricDescriptions { context.metrics.describe(name, help) }
+    let webhooks: [any Service] = [
+      webhookPool, WebhookSweeper(configuration.webhooks.limits, pool: webhookPool, logger: context.logger),
+      WebhookDispatcher(configuration.webhooks, pool: webhookPool, group: context.eventLoopGroup, logger: context.logger),
+    ]
+    return [log, pool, BookKeeper(pool: pool, book: book, logger: context.logger)] + webhooks
       + ShardWorker.workers(
         configuration.postgres, configuration.limits, log: log, effects: effects, progress: progress, logger: context.logger)
   }

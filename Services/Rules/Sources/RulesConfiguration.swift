@@ -2,6 +2,7 @@ package import LogConsumer
 package import PostgresClient
 package import RedisClient
 package import ServiceRuntime
+package import Webhooks
 
 /// What the rules can be told. Read once at start.
 package struct RulesConfiguration: ServiceConfiguration {
@@ -20,15 +21,17 @@ package struct RulesConfiguration: ServiceConfiguration {
     "MARTLET_RULES_COMMIT_SECONDS_MAX", default: "30", unit: "seconds",
     meaning: "how long PostgreSQL may take for one transaction before it is tried again on a new session")
 
-  package static let variables: [ConfigurationVariable] = [
-    .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, workers, batchRecords, series, commitTimeout,
-  ]
+  package static let variables: [ConfigurationVariable] =
+    [
+      .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, workers, batchRecords, series, commitTimeout,
+    ] + WebhookConfiguration.variables
 
   package var redis: RedisConfiguration
   package var postgres: PostgresConfiguration
   package var limits: ConsumerLimits
   /// For each shard.
   package var seriesMax: Int
+  package var webhooks: WebhookConfiguration
 
   package init(reading values: ConfigurationValues) throws(ConfigurationError) {
     let redisPassword = try values.optionalSecret(.redisPassword)
@@ -44,6 +47,7 @@ package struct RulesConfiguration: ServiceConfiguration {
     limits = ConsumerLimits(consumer: "rules")
     limits.workers = try values.integer(Self.workers, in: 1...16)
     limits.batchRecordsMax = try values.integer(Self.batchRecords, in: 1...100_000)
+    webhooks = try WebhookConfiguration(reading: values)
     seriesMax = try values.integer(Self.series, in: 1...10_000_000)
   }
 }

@@ -6,12 +6,7 @@ package struct WatchID: Hashable, Comparable, Sendable, CustomStringConvertible 
 
   /// Nil for what is no UUID of 36 characters.
   package init?(_ text: String) {
-    let isUUID =
-      text.utf8.count == 36
-      && text.utf8.enumerated().allSatisfy { index, byte in
-        [8, 13, 18, 23].contains(index) ? byte == UInt8(ascii: "-") : Self.isHexadecimal(byte)
-      }
-    guard isUUID else { return nil }
+    guard UUIDText.isValid(text) else { return nil }
     self.text = text.lowercased()
   }
 
@@ -37,13 +32,6 @@ package struct WatchID: Hashable, Comparable, Sendable, CustomStringConvertible 
   package var description: String { text }
 
   package static func < (left: WatchID, right: WatchID) -> Bool { left.text < right.text }
-
-  private static func isHexadecimal(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"): true
-    default: false
-    }
-  }
 }
 
 /// Why a watch session ended, in the words of the signaling document's `watch_ended`.

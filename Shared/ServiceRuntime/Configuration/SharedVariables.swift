@@ -45,10 +45,18 @@ extension ConfigurationVariable {
     "MARTLET_TRUSTED_PROXIES", default: "",
     meaning: "addresses and networks, separated by commas, whose X-Forwarded-For is believed")
 
+  package static let webhooksAllowHTTP = ConfigurationVariable(
+    "MARTLET_WEBHOOKS_ALLOW_HTTP", default: "false",
+    meaning: "whether webhooks may go to http:// addresses, which anybody on the way can read")
+  package static let webhooksAllowedNetworks = ConfigurationVariable(
+    "MARTLET_WEBHOOKS_ALLOWED_NETWORKS", default: "",
+    meaning: "addresses and networks, separated by commas, that webhooks may go to though they are private; none when empty")
+
   /// Names that some service knows. One that only another service reads is no mistake in a shared environment.
   static let shared: [ConfigurationVariable] = [
     redisURL, redisPassword, redisCAFile, postgresURL, postgresPassword, mqttURL, mqttPassword, mqttCAFile, mqttClientID, jwtSecret,
     jwksFile,
     jwksURL, jwtIssuer, jwtAudience, jwtRoleClaim, jwtLeeway, host, port, trustedProxies,
+    webhooksAllowHTTP, webhooksAllowedNetworks,
   ]
 }

@@ -20,6 +20,7 @@ struct Operation: Sendable {
     case history = "History"
     case commands = "Commands"
     case watches = "Cameras"
+    case webhooks = "Webhooks"
     case document = "This document"
   }
 
@@ -78,6 +79,8 @@ struct Operation: Sendable {
       Parameter(name: "user_id", schema: .text(1...255), isRequired: true, note: "The user's id; `me` is the caller."),
       Parameter(name: "command_id", schema: .text(1...128), isRequired: true, note: "The command's id."),
       Parameter(name: "watch_id", schema: .opaque(1...64), isRequired: true, note: "The watch session's id."),
+      Parameter(name: "webhook_id", schema: .text(1...64), isRequired: true, note: "The webhook's id."),
+      Parameter(name: "delivery_id", schema: .count, isRequired: true, note: "The delivery's id."),
       Parameter(name: "session_id", schema: .text(1...255), isRequired: true, note: "The session's id, as the cooker named it."),
     ].map { ($0.name, $0) })
 

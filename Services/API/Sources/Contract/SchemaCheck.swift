@@ -48,6 +48,11 @@ extension Schema {
     case .nullable(let schema):
       if !value.elementsEqual("null".utf8) { schema.check(value, at: place, &found) }
       return
+    case .list(let element):
+      if let elements = Self.elements(of: value) {
+        for (index, part) in elements.enumerated() { element.check(part, at: "\(place)/\(index)", &found) }
+        return
+      }
     case .object, .openObject:
       if value.first == UInt8(ascii: "{"), let object = try? JSONObject(parsing: Array(value)) {
         return check(object, at: place, &found)
@@ -56,6 +61,12 @@ extension Schema {
       if accepts(value) { return }
     }
     found.append(Violation(place: place, detail: "must be \(words)"))
+  }
+
+  /// Nil for what is no array.
+  private static func elements(of value: ArraySlice<UInt8>) -> [ArraySlice<UInt8>]? {
+    guard value.first == UInt8(ascii: "[") else { return nil }
+    return (try? JSONObject(parsing: Array("{\"list\":".utf8) + value + [UInt8(ascii: "}")]))?.elements("list")
   }
 
   /// Whether a JSON value that holds no members of ours is as it must be.
@@ -68,8 +79,7 @@ extension Schema {
     case .number: JSONNumber.double(value) != nil
     case .boolean: value.elementsEqual("true".utf8) || value.elementsEqual("false".utf8)
     case .anyObject: value.first == UInt8(ascii: "{")
-    case .list: value.first == UInt8(ascii: "[")
-    case .object, .openObject, .nullable, .named: false
+    case .list, .object, .openObject, .nullable, .named: false
     }
   }
 

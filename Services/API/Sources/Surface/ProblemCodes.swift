@@ -7,11 +7,14 @@ extension Problem.Code {
     case .malformedRequest, .invalidParameter, .invalidCursor: .badRequest
     case .authenticationRequired, .invalidToken, .tokenRevoked, .accountGone, .invalidCredentials, .invalidRefreshToken: .unauthorized
     case .notPermitted: .forbidden
-    case .notFound, .applianceNotFound, .userNotFound, .shareNotFound, .commandNotFound, .sessionNotFound, .presenceNotFound: .notFound
+    case .notFound, .applianceNotFound, .userNotFound, .shareNotFound, .commandNotFound, .sessionNotFound, .presenceNotFound,
+      .webhookNotFound,
+      .deliveryNotFound:
+      .notFound
     case .methodNotAllowed: .methodNotAllowed
     case .notAcceptable: .notAcceptable
     case .bodyTooSlow: .requestTimeout
-    case .alreadyExists, .stillInUse: .conflict
+    case .alreadyExists, .stillInUse, .webhookDisabled, .limitReached: .conflict
     case .bodyTooLarge: .contentTooLarge
     case .unsupportedMediaType: .unsupportedMediaType
     case .invalidBody, .invalidCommand: .unprocessableContent
@@ -47,10 +50,14 @@ extension Problem.Code {
     case .commandNotFound: "The appliance has no such command."
     case .sessionNotFound: "The appliance has no such session."
     case .presenceNotFound: "The appliance is no camera, so it has no presence."
+    case .webhookNotFound: "There is no such webhook among the caller's."
+    case .deliveryNotFound: "The webhook has no such delivery; they are forgotten after a time."
     case .methodNotAllowed: "The path does not have this method; the header Allow lists those that it has."
     case .notAcceptable: "The answer cannot be had in a form that the header Accept allows."
     case .alreadyExists: "Something with this id exists already."
     case .stillInUse: "Something else still needs it: remove that first."
+    case .webhookDisabled: "The webhook is disabled: enable it first."
+    case .limitReached: "There are as many as there may be: remove one first."
     case .bodyTooLarge: "The body is larger than this request may be."
     case .bodyTooSlow: "The body did not arrive in time."
     case .unsupportedMediaType: "The body must be application/json, in UTF-8."
