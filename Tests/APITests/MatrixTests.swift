@@ -30,6 +30,11 @@ import Testing
   /// A session in which `guest` watched.
   private static let watch = "550e8400-e29b-41d4-a716-446655440000"
 
+  /// A webhook of `owner`, with one delivery.
+  private static let webhookID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
+  private static let webhook = "/api/v1/webhooks/" + webhookID
+  private static let onlyOwner = [200, 404, 404, 404, 200]
+
   /// `%` stands for the user who asks. What takes something away stands last.
   private static let rows = [
     Row("listUsers", "GET", "/api/v1/users", [403, 403, 403, 403, 200]),
@@ -60,6 +65,18 @@ import Testing
     Row("getWatch", "GET", appliance + "/watches/" + watch, [200, 404, 200, 404, 200]),
     Row("endWatch", "DELETE", appliance + "/watches/" + watch, [202, 404, 202, 404, 202]),
     Row("getPresence", "GET", "/api/v1/appliances/cam-1/presence", everyone),
+    Row("listWebhooks", "GET", "/api/v1/webhooks", [200, 200, 200, 200, 200]),
+    Row(
+      "createWebhook", "POST", "/api/v1/webhooks", #"{"name":"new-%","url":"https://receiver.example.com/"}"#, [201, 201, 201, 201, 201]),
+    Row("getWebhook", "GET", webhook, onlyOwner),
+    Row("changeWebhook", "PATCH", webhook, #"{"name":"Mine"}"#, onlyOwner),
+    Row("rotateWebhookSecret", "POST", webhook + "/secret", [201, 404, 404, 404, 201]),
+    Row("testWebhook", "POST", webhook + "/test", [202, 404, 404, 404, 202]),
+    Row("listDeliveries", "GET", webhook + "/deliveries", onlyOwner),
+    Row("getDelivery", "GET", webhook + "/deliveries/1", onlyOwner),
+    Row("retryDelivery", "POST", webhook + "/deliveries/1/retry", [202, 404, 404, 404, 202]),
+    Row("replayDeliveries", "POST", webhook + "/replay", #"{"since":"2020-01-01T00:00:00Z"}"#, [202, 404, 404, 404, 202]),
+    Row("deleteWebhook", "DELETE", webhook, [204, 404, 404, 404, 404]),
     Row("unshare", "DELETE", appliance + "/shares/nobody", [404, 403, 403, 404, 404]),
     Row("deleteUser", "DELETE", "/api/v1/users/gone", [403, 403, 403, 403, 204]),
     Row("deleteAppliance", "DELETE", appliance, [403, 403, 403, 404, 204]),
@@ -75,6 +92,10 @@ import Testing
     INSERT INTO commands (appliance_id, command_id, type, state, issued_at, settled_at)
       VALUES ('EPIC-001', 'c-1', 'cooking:stop', 'acknowledged', now(), now());
     INSERT INTO watch_sessions (id, appliance_id, user_id, started_at) VALUES ('\(watch)', 'EPIC-001', 'guest', now());
+    INSERT INTO webhooks (id, owner_id, name, url, event_types, appliance_ids, in_flight_max)
+      VALUES ('\(webhookID)', 'owner', 'Hook', 'https://receiver.example.com/', '{}', '{}', 4);
+    INSERT INTO webhook_messages (id, type, body) VALUES ('\(webhookID)', 'webhook.test', '{}');
+    INSERT INTO webhook_deliveries (webhook_id, message_id, lane) VALUES ('\(webhookID)', '\(webhookID)', 0);
     INSERT INTO appliances (id, owner_id, dialect, name) VALUES ('cam-1', 'owner', 'signaling', 'Cam');
     INSERT INTO appliance_shares (appliance_id, user_id, role) VALUES ('cam-1', 'cook', 'operator'), ('cam-1', 'guest', 'viewer');
     """
