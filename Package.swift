@@ -183,7 +183,7 @@ let package = Package(
         "Access", "Backoff", "Digests", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", "TrustedProxies",
         "WebSocketTransport", lifecycle, logging, metrics,
       ])
-    + [tests(of: "Signaling", ["Models", "Store"])]
+    + [tests(of: "Signaling", ["Models", "ServiceRuntime", "Store"])]
     + [
       .target(
         name: "Webhooks",
@@ -216,9 +216,9 @@ let package = Package(
     + service(
       "Martletctl",
       nio + [
-        "Access", "EventLog", "Models", "MQTTClient", "PostgresClient", "RedisClient", "ServiceRuntime", "Store",
+        "Access", "Backoff", "EventLog", "Models", "MQTTClient", "PostgresClient", "RedisClient", "ServerURL", "ServiceRuntime", "Store",
         .product(name: "Yams", package: "Yams"), arguments, asyncHTTPClient,
-        .product(name: "NIOHTTP1", package: "swift-nio"), lifecycle, signals, logging,
+        .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOWebSocket", package: "swift-nio"), lifecycle, signals, logging,
       ], main: [arguments])
     + [
       tests(
@@ -227,7 +227,9 @@ let package = Package(
           "APIMain", "IngestMain", "LocalStack", "MartletctlMain", "Models", "PersisterMain", "Store", subprocess,
           .product(name: "HTTPTypes", package: "swift-http-types"),
         ], exclude: ["Clients"]),
-      tests(of: "Martletctl", ["Access", "APIMain", "LocalStack", "MartletctlMain", "Models", "MQTTClient", "Store", subprocess]),
+      tests(
+        of: "Martletctl",
+        ["Access", "APIMain", "LocalStack", "MartletctlMain", "Models", "MQTTClient", "SignalingMain", "Store", subprocess]),
       .testTarget(
         name: "IntegrationTests",
         dependencies: [

@@ -41,7 +41,9 @@ import Testing
       "Models", "EventLog", "Store", "Access", "Digests", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime",
       "Backoff", "TrustedProxies",
     ],
-    "Martletctl": ["Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "MQTTClient", "ServiceRuntime"],
+    "Martletctl": [
+      "Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "MQTTClient", "ServerURL", "ServiceRuntime", "Backoff",
+    ],
   ]
 
   private static let ours = Set(mayImport.keys).union(["CHiredis", "CLibpq", "CMosquitto", "COpenSSL"])

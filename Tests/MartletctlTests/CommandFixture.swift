@@ -68,10 +68,10 @@ struct CommandFixture: Sendable {
   /// Runs a command and tells each of its lines, of both outputs, until `told` answers false; then it gets `signal`.
   /// - Returns: how it ended, and every line, those after the signal too, but for the clients' own warnings.
   func follow(
-    _ arguments: [String], signal: Signal = .terminate, told: (String) async throws -> Bool
+    _ arguments: [String], signal: Signal = .terminate, environment changes: [String: String] = [:], told: (String) async throws -> Bool
   ) async throws -> (status: TerminationStatus, lines: [String]) {
     let result = try await Subprocess.run(
-      .path(FilePath(Self.program)), arguments: Arguments(arguments), environment: environment([:]), input: .none, output: .sequence,
+      .path(FilePath(Self.program)), arguments: Arguments(arguments), environment: environment(changes), input: .none, output: .sequence,
       error: .combinedWithOutput
     ) { execution in
       var isWanted = true

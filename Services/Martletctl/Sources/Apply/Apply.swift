@@ -46,7 +46,7 @@ struct Apply: AsyncParsableCommand {
       let wanted = try readFile()
       let passwords = try report { () throws(AccountsFileError) in try PasswordFiles(of: wanted, in: folder) }
       let values = try ConfigurationValues(postgres, redis, file)
-      for warning in wanted.appliances.compactMap(\.appliance.warning) { Console.complain("martletctl: warning: \(warning).") }
+      warn(wanted.appliances.compactMap(\.appliance.warning))
       try await Connections.withAccounts(values) { store in
         let present = try await store.accounts()
         try report { () throws(AccountsFileError) in try wanted.requireUsers(among: Set(present.users.keys)) }
@@ -65,6 +65,12 @@ struct Apply: AsyncParsableCommand {
         }
       }
     }
+  }
+
+  private func warn(_ warnings: [String]) {
+    for warning in warnings.prefix(AccountsFileError.toldMax) { Console.complain("martletctl: warning: \(warning).") }
+    let more = warnings.count - AccountsFileError.toldMax
+    if more > 0 { Console.complain("martletctl: warning: and \(more) more of these; `martletctl audit` lists them all.") }
   }
 
   private func readFile() throws -> AccountsFile {

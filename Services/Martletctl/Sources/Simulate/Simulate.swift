@@ -6,8 +6,7 @@ import UnixSignals
 
 struct Simulate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Plays a device.", subcommands: [SimulateEpicura.self])
-
+    abstract: "Plays a device.", subcommands: [SimulateEpicura.self, SimulateCamera.self])
 }
 
 struct SimulateEpicura: AsyncParsableCommand {
