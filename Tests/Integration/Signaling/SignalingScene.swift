@@ -12,10 +12,10 @@ struct SignalingScene: Sendable {
 
   /// Alice owns `cam-1` and `cam-2`, which are taken at their word; Bob owns nothing.
   static func run(
-    replicas: Int = 2, settings: [String: String] = settings, withAPI: Bool = false,
+    replicas: Int = 2, settings: [String: String] = settings, withAPI: Bool = false, withNginx: Bool = false,
     _ body: @escaping @Sendable (SignalingScene) async throws -> Void
   ) async throws {
-    var configuration = LocalStackConfiguration([.postgres, .redis, .mosquitto])
+    var configuration = LocalStackConfiguration(withNginx ? [.postgres, .redis, .mosquitto, .nginx] : [.postgres, .redis, .mosquitto])
     configuration.services = MartletService.Plan.replicas(replicas, of: "signaling", environment: settings)
     if withAPI { configuration.services.append(MartletService.Plan("api")) }
     try await LocalStack.run(configuration) { stack in
@@ -38,6 +38,11 @@ struct SignalingScene: Sendable {
 
   func token(_ user: String) -> String { tokens[user] ?? "" }
 
+  /// A token that soon runs out.
+  func token(_ user: String, lifetime: String) async throws -> String {
+    try await stack.martletctl("token", user, "--lifetime", lifetime)
+  }
+
   /// A camera that said hello and was let in.
   func camera(_ name: String, _ device: String = "cam-1", on replica: Int, features: String = "[]") async throws -> SignalingClient {
     let camera = try await clients.open(name, url("device", on: replica))
@@ -47,9 +52,11 @@ struct SignalingScene: Sendable {
   }
 
   /// A viewer that said hello and was let in.
-  func viewer(_ name: String, _ user: String = "alice", on replica: Int, features: String = "[]") async throws -> SignalingClient {
+  func viewer(
+    _ name: String, _ user: String = "alice", token: String? = nil, on replica: Int, features: String = "[]"
+  ) async throws -> SignalingClient {
     let viewer = try await clients.open(name, url("viewer", on: replica))
-    try await viewer.send("hello", #"{"token":"\#(token(user))","features":\#(features)}"#)
+    try await viewer.send("hello", #"{"token":"\#(token ?? self.token(user))","features":\#(features)}"#)
     _ = try await viewer.message("hello_ack")
     return viewer
   }

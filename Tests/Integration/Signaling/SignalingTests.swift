@@ -71,6 +71,25 @@ import Testing
     }
   }
 
+  @Test func `A simulated camera answers, and its end is told at once`() async throws {
+    try await SignalingScene.run(settings: ["MARTLET_GRACE_SECONDS": "8"]) { scene in
+      let url = try scene.url("device", on: 1)
+      try await scene.stack.keepMartletctl("simulated-camera", ["simulate", "camera", "cam-1", "--url", url])
+      try await scene.poll("the camera to be online", limit: .seconds(20)) {
+        try await !scene.stack.redis.cli("KEYS", "signal:{*}:device:cam-1").isEmpty
+      }
+      let viewer = try await scene.viewer("viewer", on: 2)
+      let session = try await scene.request(viewer)
+      try await viewer.send("signal_offer", #"{"session_id":"\#(session)","sdp":{"type":"offer","sdp":"v=0\r\nm=video 9 UDP 96\r\n"}}"#)
+      let answer = try await viewer.message("signal_answer", of: session)
+      #expect(answer["payload"]?["sdp"]?["sdp"]?.string?.contains("m=video 0 UDP 96\r\n") == true)
+      _ = try await viewer.message("signal_ice", of: session) { $0["payload"]?["candidate"] == .null }
+      try await scene.stack.stop("simulated-camera")
+      #expect(try await viewer.end(of: session) == "device_disconnected")
+      try await scene.waitForEnd(session, "device_disconnected")
+    }
+  }
+
   @Test func `A device that is offline and one that is none of the user's`() async throws {
     try await SignalingScene.run { scene in
       let alice = try await scene.viewer("alice", on: 1)
@@ -149,7 +168,9 @@ import Testing
       let fourth = try await scene.watch(both, cameras.1, "cam-2")
       try both.cut()
       try cameras.1.cut()
-      try await scene.waitForRow("t", "SELECT reason IS NOT NULL FROM watch_sessions WHERE id = '\(fourth)'")
+      // Whichever loss was heard of first.
+      try await scene.waitForRow(
+        "t", "SELECT reason IN ('viewer_disconnected', 'device_disconnected') FROM watch_sessions WHERE id = '\(fourth)'")
       try await scene.waitUntilNothingIsLeft()
     }
   }
@@ -197,7 +218,7 @@ import Testing
       let old = try await scene.camera("old", on: 1)
       let session = try await scene.watch(viewer, old)
       let new = try await scene.camera("new", on: 2)
-      #expect(try await old.closing().hasPrefix("1008 "))
+      #expect(try await old.closing() == "1008 Another connection of this device took the place of this one")
       try await viewer.send("signal_ice", Self.candidate(session, 1))
       _ = try await new.message("signal_ice", of: session)
       let twin = try await scene.camera("twin", on: 2)
@@ -206,6 +227,8 @@ import Testing
       _ = try await twin.message("signal_ice", of: session)
       try twin.close()
       #expect(try await viewer.end(of: session) == "device_disconnected")
+      try await scene.waitForEnd(session, "device_disconnected")
+      #expect(await viewer.messages().count { $0["type"]?.string == "watch_ended" } == 1)
     }
   }
 
@@ -275,7 +298,15 @@ import Testing
       let camera = try await scene.camera("camera", on: 2)
       let session = try await scene.watch(viewer, camera)
       try await viewer.send("signal_ice", Self.candidate(session, 1))
-      _ = try await viewer.message("ice_servers", of: session)
+      let (first, renewed) = try await (viewer.message("watch_ready"), viewer.message("ice_servers", of: session))
+      let ends = [first, renewed].compactMap { message -> Int? in
+        guard case .array(let servers) = message["payload"]?["ice_servers"], let name = servers.last?["username"]?.string else {
+          return nil
+        }
+        #expect(name.hasSuffix(":viewer_alice_\(session.prefix(8))"))
+        return name.split(separator: ":").first.flatMap { Int($0) }
+      }
+      #expect(ends.count == 2 && ends[0] < ends[1], "the new ones are good for longer")
       try await viewer.send("end_watch", #"{"session_id":"\#(session)"}"#)
       _ = try await camera.end(of: session)
       #expect(await !camera.messages().contains { $0["type"]?.string == "ice_servers" })
