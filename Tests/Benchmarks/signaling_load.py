@@ -4,7 +4,7 @@ localstack up --folder FOLDER --signaling 3
 signaling_load.py FOLDER MARTLETCTL [PAIRS [SESSIONS_EACH]]      1000 pairs and 10 sessions each, when left out; PACE: seconds
 
 Each session: watch_request, offer, answer, a candidate each way, end_watch. Offers, answers and candidates carry marks, so that anything that reaches the wrong end
-is seen. At the end no session may be open in PostgreSQL, and none be left on Redis.
+is seen. At the end no session may be open in PostgreSQL, and nothing of any be left on Redis. The exit status is 0 only when all of that is so.
 """
 import asyncio
 import json
@@ -36,6 +36,11 @@ class Client:
         self.tasks = [asyncio.create_task(self.listen()), asyncio.create_task(self.beat())]
         await self.ask("hello_ack", "hello", hello)
 
+    async def close(self):
+        await self.socket.close()
+        for task in self.tasks:
+            task.cancel()
+
     async def send(self, kind, payload, request_id=None):
         message = {"type": kind, "ts": "2025-01-01T00:00:00.000Z", "payload": payload}
         if request_id:
@@ -61,12 +66,21 @@ class Client:
             await self.heard(message["type"], message["payload"], message.get("request_id"))
 
     async def heard(self, kind, payload, request_id):
+        if kind == "error":
+            future = self.waiting.pop(("watch_ready", request_id), None)
+            if future and not future.done():
+                future.set_exception(Refused(payload["message"]))
+            return
         for key in (payload.get("session_id"), request_id, None):
             future = self.waiting.pop((kind, key), None)
             if future:
                 if not future.done():
                     future.set_result(payload)
                 return
+
+
+class Refused(Exception):
+    """The broker's `error` to a watch request."""
 
 
 class Camera(Client):
@@ -123,14 +137,42 @@ async def visit(viewer, cameras, count):
         await asyncio.sleep(random.uniform(0, 2 * PACE_SECONDS))
         try:
             await watch(viewer, random.choice(cameras), number)
-        except (asyncio.TimeoutError, websockets.ConnectionClosed) as error:
+        except (asyncio.TimeoutError, websockets.ConnectionClosed, Refused) as error:
             Figures.failed += 1
             print("failed:", repr(error), file=sys.stderr)
+
+
+class Stores:
+    """PostgreSQL and Redis of the stack, as their own command line tools see them."""
+
+    def __init__(self, stack):
+        self.postgres, self.redis = stack["postgres"]["martlet"], stack["redis"]["admin"]
+
+    @staticmethod
+    def ask(command, variable, login):
+        secret = open(login["password_file"]).read().strip()
+        return subprocess.run(command, env={**os.environ, variable: secret}, check=True, capture_output=True, text=True).stdout.strip()
+
+    def row(self, sql):
+        return self.ask(["psql", "-tAX", self.postgres["url"], "-c", sql], "PGPASSWORD", self.postgres)
+
+    def left(self):
+        """The keys of cameras and sessions; what the brokers keep of themselves is under `replicas` and their names."""
+        address = self.redis["url"].split("@")[1].split("/")[0].split(":")
+        keys = self.ask(
+            ["redis-cli", "--no-auth-warning", "-h", address[0], "-p", address[1], "--user", "admin", "--scan", "--pattern", "signal:*"],
+            "REDISCLI_AUTH", self.redis).split()
+        return [key for key in keys if key.split(":")[2] in ("device", "watches", "watch", "mail", "letters", "deadlines")]
+
+
+def milliseconds(name, values):
+    return {f"{name}_p{share * 100:g}_ms": round(1000 * percentile(values, share), 1) for share in (0.5, 0.99)}
 
 
 async def main(folder, martletctl, pairs=1000, each=10):
     pairs, each = int(pairs), int(each)
     stack = json.load(open(f"{folder}/stack.json"))
+    stores = Stores(stack)
     brokers = [s["address"] for name, s in sorted(stack["services"].items()) if name.startswith("signaling-")]
     environment = {
         **os.environ,
@@ -141,9 +183,13 @@ async def main(folder, martletctl, pairs=1000, each=10):
         "MARTLET_JWT_SECRET_FILE": f"{folder}/secrets/jwt",
     }
     names = [f"load-cam-{number}" for number in range(pairs)]
-    accounts = "users: [{id: load}]\nappliances:\n" + "".join(f"  - {{id: {n}, dialect: signaling, owner: load, accepts_unproven: true}}\n" for n in names)
-    subprocess.run([martletctl, "apply", "-"], input=accounts.encode(), env=environment, check=True, stdout=subprocess.DEVNULL)
-    token = subprocess.run([martletctl, "token", "load"], env=environment, check=True, capture_output=True, text=True).stdout.strip()
+    # A user of its own for each run: its sessions are told from others by that.
+    user = f"load-{time.time_ns()}"
+    cameras = "".join(f"  - {{id: {name}, dialect: signaling, owner: {user}, accepts_unproven: true}}\n" for name in names)
+    subprocess.run(
+        [martletctl, "apply", "-"], input=f"users: [{{id: {user}}}]\nappliances:\n{cameras}".encode(), env=environment, check=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    token = subprocess.run([martletctl, "token", user], env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
     cameras = [Camera(f"ws://{brokers[i % len(brokers)]}/ws/device", name) for i, name in enumerate(names)]
     viewers = [Client(f"ws://{brokers[(i + 1) % len(brokers)]}/ws/viewer") for i in range(pairs)]
@@ -156,27 +202,26 @@ async def main(folder, martletctl, pairs=1000, each=10):
     start = time.perf_counter()
     await asyncio.gather(*(visit(viewer, cameras, each) for viewer in viewers))
     took = time.perf_counter() - start
-    await asyncio.sleep(5)
-
-    psql = ["psql", "-tAX", stack["postgres"]["martlet"]["url"]]
-    secret = open(stack["postgres"]["martlet"]["password_file"]).read().strip()
-    rows = subprocess.run(
-        psql + ["-c", "SELECT count(*) FILTER (WHERE ended_at IS NULL), count(*) FILTER (WHERE reason = 'user_ended') FROM watch_sessions WHERE user_id = 'load'"],
-        env={**os.environ, "PGPASSWORD": secret}, check=True, capture_output=True, text=True).stdout.strip()
-    redis = stack["redis"]["admin"]["url"].split("@")[1].split("/")[0].split(":")
-    left = subprocess.run(
-        ["redis-cli", "--no-auth-warning", "-h", redis[0], "-p", redis[1], "--user", "admin", "--scan", "--pattern", "signal:*:watch*"],
-        env={**os.environ, "REDISCLI_AUTH": open(stack["redis"]["admin"]["password_file"]).read().strip()},
-        check=True, capture_output=True, text=True).stdout.split()
-    milliseconds = {f"{name}_p{share * 100:g}_ms": round(1000 * percentile(values, share), 1)
-                    for name, values in (("ready", Figures.ready), ("answered", Figures.answered)) for share in (0.5, 0.99)}
-    print(json.dumps({
-        "brokers": len(brokers), "cameras": pairs, "viewers": pairs, "sessions": Figures.ended, "failed": Figures.failed,
-        "mixed_up": Figures.mixed + Camera.mixed, "told_to_cameras": sum(c.ends for c in cameras), "rows_open_and_ended": rows,
-        "left_on_redis": len(left), "connect_s": round(connected, 1), "run_s": round(took, 1), **milliseconds,
-    }, indent=2))
     for client in cameras + viewers:
-        await client.socket.close()
+        await client.close()
+    # Records come to PostgreSQL within seconds.
+    deadline = time.monotonic() + 30
+    count = f"SELECT count(*) FROM watch_sessions WHERE user_id = '{user}' AND "
+    while time.monotonic() < deadline and (stores.left() or int(stores.row(count + "ended_at IS NOT NULL")) < Figures.ended):
+        await asyncio.sleep(0.5)
+
+    figures = {
+        "brokers": len(brokers), "cameras": pairs, "viewers": pairs, "sessions": Figures.ended, "failed": Figures.failed,
+        "mixed_up": Figures.mixed + Camera.mixed, "told_to_cameras": sum(camera.ends for camera in cameras),
+        "rows_open": int(stores.row(count + "ended_at IS NULL")),
+        "rows_ended_by_user": int(stores.row(count + "reason = 'user_ended'")),
+        "left_on_redis": len(stores.left()), "connect_s": round(connected, 1), "run_s": round(took, 1),
+        "load_average": os.getloadavg()[0], **milliseconds("ready", Figures.ready), **milliseconds("answered", Figures.answered),
+    }
+    print(json.dumps(figures, indent=2))
+    whole = pairs * each
+    return all(figures[name] == whole for name in ("sessions", "told_to_cameras", "rows_ended_by_user")) and not any(
+        figures[name] for name in ("failed", "mixed_up", "rows_open", "left_on_redis"))
 
 
-asyncio.run(main(*sys.argv[1:]))
+sys.exit(0 if asyncio.run(main(*sys.argv[1:])) else 1)
