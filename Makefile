@@ -45,29 +45,39 @@ $(WEBHOOKS)/ready:
 	$(WEBHOOKS)/bin/pip install --quiet standardwebhooks==1.1.0
 	touch $@
 
-# Four tests at a time, because many start servers of their own.
+# Four tests at a time, because many start servers of their own. Those with a real video run where `make videotools` has fetched what they need.
 .PHONY: test
 test: packages $(WEBHOOKS)/ready ## Build and run every test against real servers
 	$(SWIFT_BUILD) --build-tests
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest $(if $(XUNIT),--xunit-output $(XUNIT))
+	$(WITH_VIDEO) SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest $(if $(XUNIT),--xunit-output $(XUNIT))
 
 # A camera and a browser that are none of ours: Python's aiortc in a virtual environment beside the build, Debian's Chromium and coturn.
 VIDEO := $(SCRATCH)/video
+WITH_VIDEO = $(and $(wildcard $(VIDEO)/ready),$(shell command -v chromium-headless-shell),$(shell command -v turnserver),MARTLET_VIDEO_PYTHON=$(abspath $(VIDEO))/bin/python)
 
 $(VIDEO)/ready:
 	python3 -m venv $(VIDEO)
 	$(VIDEO)/bin/pip install --quiet aiortc==1.16.0 websockets==10.4
 	touch $@
 
-.PHONY: video
-video: packages $(VIDEO)/ready ## Watch a real video through the signaling broker, directly and by TURN
+.PHONY: videotools
+videotools: packages $(VIDEO)/ready ## Fetch the camera and the browser for the tests with a real video
 	@deploy/install-packages coturn chromium-headless-shell
+
+.PHONY: video
+video: videotools ## Watch a real video through the signaling broker, directly and by TURN
 	$(SWIFT_BUILD) --build-tests
 	MARTLET_VIDEO_PYTHON=$(abspath $(VIDEO))/bin/python swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest --filter SignalingVideoTests
 
 .PHONY: bench
 bench: build ## Measure throughput, latency and memory, and print the figures
 	@$(SCRATCH)/release/bench
+
+.PHONY: load
+load: build ## Set up and end 10,000 watches of 1,000 cameras by 1,000 viewers, through three signaling brokers
+	@$(LOCALSTACK) up --folder $(SCRATCH)/load --signaling 3
+	@/usr/bin/python3 Tests/Benchmarks/signaling_load.py $(SCRATCH)/load $(SCRATCH)/release/martletctl; status=$$?; \
+	  $(LOCALSTACK) down --folder $(SCRATCH)/load; exit $$status
 
 .PHONY: format
 format: ## Format all Swift sources in place

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ import time
 import websockets
 
 
+# A socket for each client.
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 # Between two sessions of one viewer, on average: so many pairs, divided by it, begin each second.
 PACE_SECONDS = float(os.environ.get("PACE", "15"))
 

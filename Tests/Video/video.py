@@ -3,7 +3,7 @@
 video.py DEVICE_URL VIEWER_URL DEVICE_ID     TOKEN: the viewer's; FRAMES: how many decoded frames are enough; POLICY: `relay` for TURN only
 
 Writes what happens to standard output, one JSON object a line, and ends with 0 once the watch has ended for both. Needs aiortc, websockets and
-Debian's chromium-headless-shell; `make video` sees to that.
+Debian's chromium-headless-shell; `make videotools` sees to that.
 """
 import asyncio
 import http.server

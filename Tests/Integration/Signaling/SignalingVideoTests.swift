@@ -3,8 +3,9 @@ import LocalStack
 import Subprocess
 import Testing
 
-/// Real video through the broker, between programs that are none of ours. `make video` fetches them and runs this.
-@Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: Video.python != nil, "make video has not fetched aiortc and Chromium"))
+/// Real video through the broker, between programs that are none of ours. `make videotools` fetches them, `make video` runs this alone.
+@Suite(
+  .serialized, .timeLimit(.minutes(5)), .enabled(if: Video.python != nil, "make videotools has not fetched aiortc, Chromium and coturn"))
 struct SignalingVideoTests {
   @Test func `A browser decodes a camera's frames through two replicas`() async throws {
     try await SignalingScene.run(settings: ["MARTLET_GRACE_SECONDS": "2"]) { scene in
