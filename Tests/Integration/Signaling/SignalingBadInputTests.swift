@@ -133,6 +133,27 @@ import Testing
     }
   }
 
+  @Test func `More watch requests than may be are refused, and later ones are not`() async throws {
+    try await Self.unharmed { scene, _, camera, viewer in
+      var number = 0
+      var refusal: String?
+      // Twenty at once, and one more each second that this takes.
+      while refusal == nil, number < 60 {
+        number += 1
+        let id = "request-\(number)"
+        try await viewer.send("watch_request", #"{"device_id":"cam-1"}"#, requestID: id)
+        let answer = try await viewer.find(id) { $0.first { $0["request_id"]?.string == id } }
+        if let session = answer["payload"]?["session_id"]?.string {
+          try await viewer.send("end_watch", #"{"session_id":"\#(session)"}"#)
+          _ = try await viewer.end(of: session)
+        } else {
+          refusal = answer["payload"]?["message"]?.string
+        }
+      }
+      #expect(refusal == "Too many watch requests" && number > 19)
+    }
+  }
+
   @Test func `A thousand requests at once end the connection that sends them`() async throws {
     try await Self.unharmed { scene, session, camera, _ in
       let nobody = try await scene.viewer("nobody", on: 2)

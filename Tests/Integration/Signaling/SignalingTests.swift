@@ -212,6 +212,30 @@ import Testing
     }
   }
 
+  @Test func `One camera is watched by several, and by no more than may be`() async throws {
+    let settings = SignalingScene.settings.merging(["MARTLET_VIEWERS_PER_DEVICE": "2"]) { $1 }
+    try await SignalingScene.run(settings: settings) { scene in
+      let camera = try await scene.camera("camera", on: 1)
+      let viewers = (
+        try await scene.viewer("first", on: 1), try await scene.viewer("second", on: 2), try await scene.viewer("third", on: 2)
+      )
+      let first = try await scene.watch(viewers.0, camera)
+      let second = try await scene.watch(viewers.1, camera)
+      try await viewers.2.send("watch_request", #"{"device_id":"cam-1"}"#, requestID: "third")
+      #expect(try await viewers.2.error("third") == "Device has too many viewers")
+      // Each is told of its own session alone.
+      for (viewer, session, number) in [(viewers.0, first, 1), (viewers.1, second, 2)] {
+        try await camera.send("signal_ice", Self.candidate(session, number))
+        _ = try await viewer.message("signal_ice", of: session)
+        #expect(await viewer.messages().allSatisfy { [nil, session].contains($0["payload"]?["session_id"]?.string) })
+      }
+      try await viewers.0.send("end_watch", #"{"session_id":"\#(first)"}"#)
+      #expect(try await camera.end(of: first) == "user_ended")
+      _ = try await scene.watch(viewers.2, camera)
+      #expect(await viewers.1.messages().allSatisfy { $0["type"]?.string != "watch_ended" })
+    }
+  }
+
   @Test func `A second hello of a device wins, and its sessions go on there`() async throws {
     try await SignalingScene.run { scene in
       let viewer = try await scene.viewer("viewer", on: 1)
@@ -233,14 +257,17 @@ import Testing
   }
 
   @Test func `Each step has its time-out`() async throws {
-    try await SignalingScene.run(settings: SignalingScene.settings.merging(["MARTLET_CANDIDATE_SECONDS": "2"]) { $1 }) { scene in
+    let settings = SignalingScene.settings.merging(["MARTLET_CANDIDATE_SECONDS": "2", "MARTLET_WATCH_SECONDS": "10"]) { $1 }
+    try await SignalingScene.run(settings: settings) { scene in
       let viewer = try await scene.viewer("viewer", on: 1)
       let camera = try await scene.camera("camera", on: 2)
+      let tooLong = try await scene.watch(viewer, camera)
+      try await viewer.send("signal_ice", Self.candidate(tooLong, 1))
       let noOffer = try await scene.request(viewer)
       let noAnswer = try await scene.request(viewer)
       try await viewer.send("signal_offer", #"{"session_id":"\#(noAnswer)","sdp":{"type":"offer"}}"#)
       let noCandidate = try await scene.watch(viewer, camera)
-      for session in [noOffer, noAnswer, noCandidate] {
+      for session in [noOffer, noAnswer, noCandidate, tooLong] {
         #expect(try await viewer.end(of: session) == "timeout")
         #expect(try await camera.end(of: session) == "timeout")
         try await scene.waitForEnd(session, "timeout")

@@ -47,6 +47,63 @@ import Testing
     }
   }
 
+  @Test func `A replica that stops says that it goes away, and its sessions go on elsewhere`() async throws {
+    try await SignalingScene.run(settings: ["MARTLET_GRACE_SECONDS": "8"]) { scene in
+      let camera = try await scene.camera("camera", on: 1)
+      let viewer = try await scene.viewer("viewer", on: 2)
+      let session = try await scene.watch(viewer, camera)
+      try await scene.stack.stop("signaling-1")
+      #expect(try await camera.closing().hasPrefix("1001 "))
+      let back = try await scene.camera("camera-back", on: 2)
+      try await back.send("signal_ice", #"{"session_id":"\#(session)","candidate":{"n":1}}"#)
+      _ = try await viewer.message("signal_ice", of: session)
+      #expect(await viewer.messages().allSatisfy { $0["type"]?.string != "watch_ended" })
+    }
+  }
+
+  @Test func `Without PostgreSQL a device that is new is closed with 1011, and sessions go on`() async throws {
+    try await SignalingScene.run { scene in
+      let camera = try await scene.camera("camera", on: 1)
+      let viewer = try await scene.viewer("viewer", on: 2)
+      let before = try await scene.watch(viewer, camera)
+      try await scene.stack.kill("postgres")
+      let new = try await scene.clients.open("new", scene.url("device", on: 1))
+      try await new.send("hello", #"{"device_id":"cam-2"}"#)
+      #expect(try await new.closing() == "1011 The device cannot be looked up now")
+      let session = try await scene.watch(viewer, camera)
+      for id in [before, session] {
+        try await viewer.send("end_watch", #"{"session_id":"\#(id)"}"#)
+        #expect(try await camera.end(of: id) == "user_ended")
+      }
+      try await scene.stack.start("postgres")
+      for id in [before, session] { try await scene.waitForEnd(id, "user_ended") }
+    }
+  }
+
+  @Test func `Without Redis requests are answered so, and when it is back the session goes on`() async throws {
+    try await SignalingScene.run(settings: ["MARTLET_GRACE_SECONDS": "8"]) { scene in
+      let camera = try await scene.camera("camera", on: 1)
+      let viewer = try await scene.viewer("viewer", on: 2)
+      let session = try await scene.watch(viewer, camera)
+      try await scene.stack.kill("redis")
+      try await viewer.send("watch_request", #"{"device_id":"cam-1"}"#, requestID: "away")
+      #expect(try await viewer.error("away") == "Temporarily unavailable; try again in a moment")
+      try await viewer.send("heartbeat", "{}", requestID: "here")
+      _ = try await viewer.message("heartbeat_ack") { $0["request_id"]?.string == "here" }
+      try await scene.stack.start("redis")
+      for (sender, receiver) in [(viewer, camera), (camera, viewer)] {
+        try await scene.poll("a candidate of \(sender.name)", limit: .seconds(30)) {
+          try await sender.send("signal_ice", #"{"session_id":"\#(session)","candidate":{"from":"\#(sender.name)"}}"#)
+          return await receiver.messages().contains { $0["payload"]?["candidate"]?["from"]?.string == sender.name }
+        }
+      }
+      try await viewer.send("end_watch", #"{"session_id":"\#(session)"}"#)
+      #expect(try await camera.end(of: session) == "user_ended")
+      try await scene.waitForEnd(session, "user_ended")
+      try await scene.waitUntilNothingIsLeft()
+    }
+  }
+
   @Test func `A deleted user's viewers and a lost right end what they watch`() async throws {
     try await SignalingScene.run { scene in
       let camera = try await scene.camera("camera", on: 1)
