@@ -142,7 +142,7 @@ let package = Package(
       tests(
         of: "Gateway",
         nio + [
-          "Access", "Commands", "EventLog", "LocalStack", "Models", "RedisClient", "ServiceRuntime", "WebSocketTransport",
+          "Access", "Commands", "EventLog", "LocalStack", "Models", "RedisClient", "ServiceRuntime", "Store", "WebSocketTransport",
           "WebSocketTestClient", lifecycle, logging,
         ]),
     ]

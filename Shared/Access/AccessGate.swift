@@ -62,6 +62,11 @@ package struct AccessGate: Sendable {
     }
   }
 
+  /// The appliances of one dialect that the principal may see, in the order of their ids, at most `limit`. Nil when the directory cannot be asked.
+  package func appliances(of dialect: Dialect, visibleTo principal: Principal, limit: Int) async -> [ApplianceID]? {
+    try? await directory.appliances(of: dialect, visibleTo: principal.subject, as: principal.role, limit: limit)
+  }
+
   /// The role that counts: the token's where it brings one, else the account's. Nil when there is no such user or the directory cannot be asked.
   package func role(of principal: Principal) async -> UserRole? {
     if let role = principal.role { return role }

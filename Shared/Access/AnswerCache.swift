@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// The answers to one kind of question, each with its age.
-final class AnswerCache<Question: Hashable & Sendable, Value: Sendable>: Sendable {
+/// The answers to one kind of question, each with its age; see `CachedAccess`.
+package final class AnswerCache<Question: Hashable & Sendable, Value: Sendable>: Sendable {
   private struct Answer {
     let value: Value
     let at: ContinuousClock.Instant
@@ -24,21 +24,28 @@ final class AnswerCache<Question: Hashable & Sendable, Value: Sendable>: Sendabl
   private let now: @Sendable () -> ContinuousClock.Instant
   private let state = Mutex(State())
 
-  init(freshFor: Duration, servedFor: Duration, now: @escaping @Sendable () -> ContinuousClock.Instant) {
+  /// - Parameters:
+  ///   - freshFor: how long an answer counts without being asked for again.
+  ///   - servedFor: how long it bridges a failure to get another one.
+  package init(
+    freshFor: Duration = .seconds(30), servedFor: Duration = .seconds(900),
+    now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+  ) {
     self.freshFor = freshFor
     self.servedFor = servedFor
     self.now = now
   }
 
   /// Forgets answers, also as a bridge over a failure. No answer that is being fetched at this moment is kept.
-  func invalidate(where isConcerned: (Question) -> Bool = { _ in true }) {
+  package func invalidate(where isConcerned: (Question) -> Bool = { _ in true }) {
     state.withLock { state in
       for question in state.answers.keys.filter(isConcerned) { state.answers[question] = nil }
       state.generation += 1
     }
   }
 
-  func answer(_ question: Question, ask: () async throws -> Value) async throws -> Value {
+  /// The answer that is kept while it is fresh, else what `ask` gives, else, where that throws, the one that is kept.
+  package func answer(_ question: Question, ask: () async throws -> Value) async throws -> Value {
     let (known, generation, failedAt) = state.withLock { ($0.answers[question], $0.generation, $0.failedAt) }
     let asked = now()
     if let known {

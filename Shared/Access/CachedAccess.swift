@@ -11,9 +11,17 @@ package final class CachedAccess: AccessDirectory {
     let appliance: ApplianceID
   }
 
+  private struct VisibilityQuestion: Hashable {
+    let dialect: Dialect
+    let userID: String
+    let role: UserRole?
+    let limit: Int
+  }
+
   private let directory: any AccessDirectory
   private let accounts: AnswerCache<String, Account?>
   private let permissions: AnswerCache<PermissionQuestion, Permission?>
+  private let visible: AnswerCache<VisibilityQuestion, [ApplianceID]>
   private let revocations: AnswerCache<String, Bool>
 
   package init(
@@ -23,6 +31,7 @@ package final class CachedAccess: AccessDirectory {
     self.directory = directory
     accounts = AnswerCache(freshFor: freshFor, servedFor: servedFor, now: now)
     permissions = AnswerCache(freshFor: freshFor, servedFor: servedFor, now: now)
+    visible = AnswerCache(freshFor: freshFor, servedFor: servedFor, now: now)
     revocations = AnswerCache(freshFor: freshFor, servedFor: servedFor, now: now)
   }
 
@@ -36,6 +45,14 @@ package final class CachedAccess: AccessDirectory {
     }
   }
 
+  package func appliances(
+    of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int
+  ) async throws -> [ApplianceID] {
+    try await visible.answer(VisibilityQuestion(dialect: dialect, userID: userID, role: role, limit: limit)) {
+      try await directory.appliances(of: dialect, visibleTo: userID, as: role, limit: limit)
+    }
+  }
+
   package func isRevoked(tokenID: String) async throws -> Bool {
     try await revocations.answer(tokenID) { try await directory.isRevoked(tokenID: tokenID) }
   }
@@ -46,12 +63,18 @@ package final class CachedAccess: AccessDirectory {
     case .everything:
       accounts.invalidate()
       permissions.invalidate()
+      visible.invalidate()
       revocations.invalidate()
     case .user(let id):
       accounts.invalidate { $0 == id }
       permissions.invalidate { $0.userID == id }
+      visible.invalidate { $0.userID == id }
     case .token(let id, ofUser: _): revocations.invalidate { $0 == id }
-    case .appliance(let id): permissions.invalidate { $0.appliance == id }
+    case .appliance(let id):
+      permissions.invalidate { $0.appliance == id }
+      // Anybody may see it from now on, or see it no more.
+      visible.invalidate()
+    case .sensors: break
     }
   }
 }

@@ -54,15 +54,59 @@ package struct DeviceGate: Sendable {
 
   /// Checks a token and answers which appliance it speaks for.
   package func admit(token: String?) async -> Admission {
+    switch await principal(token) {
+    case .refused(.userNotFound): return .refused(.invalidOrExpiredToken)
+    case .refused(let error): return .refused(error)
+    case .unavailable: return .unavailable
+    case .admitted(let principal): return (try? ApplianceID(principal.subject)).map(Admission.admitted) ?? .refused(.invalidOrExpiredToken)
+    }
+  }
+
+  /// Checks a device of one dialect by its token, or by its secret where it names itself.
+  ///
+  /// - Parameters:
+  ///   - name: the appliance that it says it is; nil leaves that to the token.
+  ///   - credential: nil and an empty one are refused with `.authenticationRequired`. A good token of a device that does not exist, or speaks another dialect, is
+  ///     refused with `.userNotFound`: whoever holds it knows the name already.
+  /// - Returns: a principal whose `subject` is the appliance's id. A secret has no end.
+  package func admit(_ name: String?, credential: String?, speaking dialect: Dialect) async -> AccessGate.Admission {
+    let admission: AccessGate.Admission
+    if let name, let credential, !credential.isEmpty, !credential.contains(".") {
+      switch await admit(name, secret: credential) {
+      case .admitted(let appliance): admission = .admitted(.endless(appliance.rawValue))
+      case .refused(let error): return .refused(error)
+      case .unavailable: return .unavailable
+      }
+    } else {
+      admission = await principal(credential)
+    }
+    guard case .admitted(let principal) = admission else { return admission }
+    guard name == nil || name == principal.subject, let appliance = try? ApplianceID(principal.subject) else {
+      return .refused(.invalidOrExpiredToken)
+    }
+    do {
+      return try await directory.device(appliance)?.dialect == dialect ? admission : .refused(.userNotFound)
+    } catch {
+      return .unavailable
+    }
+  }
+
+  private func admit(_ name: String, secret: String) async -> Admission {
+    guard let appliance = try? ApplianceID(name) else { return .refused(.invalidOrExpiredToken) }
+    return await admit(appliance, credential: secret)
+  }
+
+  /// Whom a token speaks for; `.userNotFound` for a device that does not exist.
+  private func principal(_ token: String?) async -> AccessGate.Admission {
     switch await verifier.verify(token ?? "", as: .device, now: .now()) {
     case .refused(let error): return .refused(error)
     case .unavailable: return .unavailable
     case .valid(let principal):
       guard let appliance = try? ApplianceID(principal.subject) else { return .refused(.invalidOrExpiredToken) }
       do {
-        guard try await directory.device(appliance) != nil else { return .refused(.invalidOrExpiredToken) }
+        guard try await directory.device(appliance) != nil else { return .refused(.userNotFound) }
         if let tokenID = principal.tokenID, try await directory.isRevoked(tokenID: tokenID) { return .refused(.tokenRevoked) }
-        return .admitted(appliance)
+        return .admitted(principal)
       } catch {
         return .unavailable
       }

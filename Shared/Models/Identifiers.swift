@@ -45,6 +45,9 @@ package struct EventType: Hashable, Sendable, CustomStringConvertible {
   /// How an appliance is, in its own words, those of its last will, or ours when it is silent: `{"status":"online"}`.
   package static let applianceStatus = EventType(known: "appliance:status")
 
+  /// A batch of a lab controller's readings; see `WebMACSDatapoints`.
+  package static let datapoints = EventType(known: "telemetry:datapoints")
+
   /// The life of a command (SPEC, section 4).
   package static let commandRequested = EventType(known: "command:requested")
   package static let commandSent = EventType(known: "command:sent")

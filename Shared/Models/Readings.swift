@@ -1,7 +1,8 @@
 /// One number that an appliance measured.
 package struct Reading: Hashable, Sendable {
   package let applianceID: ApplianceID
-  /// The dotted path of the number in its event (`temperature`, `cv_status.confidence`), at most 128 bytes.
+  /// The dotted path of the number in its event (`temperature`, `cv_status.confidence`), at most 128 bytes; of a lab controller's sensor its `event_public_id`, at
+  /// most 64 characters.
   package let metric: String
   package let timestamp: Timestamp
   package let value: Double
@@ -15,7 +16,7 @@ package struct Reading: Hashable, Sendable {
 }
 
 extension Event {
-  /// Numbers that one event may bring; the rest stay in the event alone.
+  /// Numbers that one event may bring, but for a lab controller's batch; the rest stay in the event alone.
   package static let readingCountMax = 256
   static let metricLengthMax = 128
 
@@ -24,6 +25,7 @@ extension Event {
   ///
   /// Of a reefnet frame it is the paths inside its `payload`, and its arrays name their elements themselves: `subsystems.heater.sensors.Primary`.
   package func readings() -> [Reading] {
+    if type == .datapoints { return datapointReadings() }
     let isReefnet = type == .reefnetStatus || type == .reefnetAlarm
     var collector = ReadingCollector(applianceID: applianceID, timestamp: timestamp, elementsHaveNames: isReefnet)
     data.withUnsafeBufferPointer { buffer in

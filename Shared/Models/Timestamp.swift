@@ -17,19 +17,23 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
 
   /// ISO 8601 in UTC, with as much fraction as there is: `2026-02-14T12:30:00Z`, `….250Z`, `….250125Z`.
   package var iso8601: String {
+    let fraction = microseconds - microseconds.flooringDivision(by: 1_000_000) * 1_000_000
+    if fraction % 1000 != 0 { return "\(dateAndTime).\(padded(fraction, 6))Z" }
+    return fraction == 0 ? "\(dateAndTime)Z" : "\(dateAndTime).\(padded(fraction / 1000, 3))Z"
+  }
+
+  /// The same in the form of the WebMACS document, always with microseconds and without the zone: `2025-01-15T14:30:00.123456`.
+  package var iso8601WithoutZone: String {
+    "\(dateAndTime).\(padded(microseconds - microseconds.flooringDivision(by: 1_000_000) * 1_000_000, 6))"
+  }
+
+  private var dateAndTime: String {
     let day = microseconds.flooringDivision(by: 86_400_000_000)
     let rest = microseconds - day * 86_400_000_000
     let (year, month, dayOfMonth) = CivilDate.from(daysSince1970: day)
     let seconds = rest / 1_000_000
-    let fraction = rest % 1_000_000
-    var text = "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))T"
-    text += "\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2))"
-    if fraction % 1000 != 0 {
-      text += ".\(padded(fraction, 6))"
-    } else if fraction != 0 {
-      text += ".\(padded(fraction / 1000, 3))"
-    }
-    return text + "Z"
+    return "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))T"
+      + "\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2))"
   }
 
   /// Reads RFC 3339, section 5.6: date, `T` or a space, time, up to nine digits of fraction (cut to microseconds), and `Z` or an offset.

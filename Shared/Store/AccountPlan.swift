@@ -9,6 +9,11 @@ package enum AccountChange: Hashable, Sendable, CustomStringConvertible {
   /// Shares it, or changes what the user may do.
   case share(ApplianceID, with: String, as: ShareRole)
   case unshare(ApplianceID, with: String)
+  /// Adds a sensor to a controller, or changes it.
+  case putSensor(Sensor, of: ApplianceID)
+  case dropSensor(String, of: ApplianceID)
+  case putPlugin(Plugin, of: ApplianceID)
+  case dropPlugin(String, of: ApplianceID)
 
   package var description: String {
     switch self {
@@ -25,6 +30,12 @@ package enum AccountChange: Hashable, Sendable, CustomStringConvertible {
     case .share(let appliance, let user, .account): "+ share of \(appliance) with \(user)"
     case .share(let appliance, let user, let role): "+ share of \(appliance) with \(user) as \(role.rawValue)"
     case .unshare(let appliance, let user): "- share of \(appliance) with \(user)"
+    case .putSensor(let sensor, let controller):
+      "~ sensor \(sensor.id) of \(controller) (\(sensor.name)\(sensor.unit.isEmpty ? "" : ", \(sensor.unit)"))"
+    case .dropSensor(let id, let controller): "- sensor \(id) of \(controller)"
+    case .putPlugin(let plugin, let controller):
+      "~ plugin \(plugin.id) of \(controller) (\(plugin.name), \(plugin.isEnabled ? "enabled" : "disabled"), reads \(plugin.sensorIDs.joined(separator: " ")))"
+    case .dropPlugin(let id, let controller): "- plugin \(id) of \(controller)"
     }
   }
 
@@ -56,6 +67,12 @@ package struct AccountPlan: Hashable, Sendable {
           .invalidAccount, "Appliance '\(appliance.id)' names the user '\(user.prefix(80))', who does not exist: add the user first")
       }
       changes += Self.changes(from: present.appliances[appliance.id], to: appliance)
+    }
+    for (id, setup) in wanted.controllers.sorted(by: { $0.key < $1.key }) {
+      guard let dialect = (wanted.appliances[id] ?? present.appliances[id])?.dialect, dialect == .webmacs else {
+        throw StoreError(.invalidAccount, "Appliance '\(id)' is given sensors or plugins, so its dialect must be webmacs")
+      }
+      changes += try ControllerSetup.changes(of: id, from: present.controllers[id], to: setup)
     }
     self.changes = changes
   }

@@ -3,19 +3,25 @@ internal import PostgresClient
 
 /// What is known of an appliance that connects by itself.
 package struct Device: Hashable, Sendable {
+  package let dialect: Dialect
   /// SHA-256 of its secret; nil where it has none.
   package let secretHash: [UInt8]?
 
-  package init(secretHash: [UInt8]? = nil) { self.secretHash = secretHash }
+  package init(dialect: Dialect, secretHash: [UInt8]? = nil) {
+    self.dialect = dialect
+    self.secretHash = secretHash
+  }
 }
 
 extension AccountStore {
   /// Nil when there is no such appliance.
   package func device(_ appliance: ApplianceID) async throws -> Device? {
     let rows = try await pool.query(
-      "SELECT secret_sha256 FROM appliances LEFT JOIN device_credentials ON appliance_id = id WHERE id = $1", [.text(appliance.rawValue)],
-      timeout: Self.callTimeout)
-    return try rows.decode([UInt8]?.self).first.map(Device.init)
+      "SELECT dialect, secret_sha256 FROM appliances LEFT JOIN device_credentials ON appliance_id = id WHERE id = $1",
+      [.text(appliance.rawValue)], timeout: Self.callTimeout)
+    return try rows.decode(String.self, [UInt8]?.self).first.map { dialect, hash in
+      Device(dialect: try Self.known(dialect, "dialect of appliance '\(appliance)'"), secretHash: hash)
+    }
   }
 
   /// Keeps the hash of an appliance's secret, in place of any earlier one; nil takes it away.

@@ -61,7 +61,9 @@ package struct AccountStore: Sendable {
   /// - Throws: `StoreError` `.invalidAccount`; `PostgresError`.
   package func apply(_ wanted: Accounts, dryRun: Bool = false) async throws -> [AccountChange] {
     try await pool.withTransaction { session in
-      if !dryRun { try session.execute("LOCK TABLE users, appliances, appliance_shares IN SHARE ROW EXCLUSIVE MODE") }
+      if !dryRun {
+        try session.execute("LOCK TABLE users, appliances, appliance_shares, sensors, plugins, plugin_sensors IN SHARE ROW EXCLUSIVE MODE")
+      }
       let plan = try AccountPlan(from: Self.accounts(in: session), to: wanted)
       if !dryRun {
         for change in plan.changes { try Self.carryOut(change, in: session) }
@@ -94,7 +96,7 @@ package struct AccountStore: Sendable {
         return Appliance(
           id: try ApplianceID(id), ownerID: owner, dialect: try known(dialect, "dialect of appliance '\(id)'"), name: name,
           shares: Dictionary(uniqueKeysWithValues: shares), acceptsUnproven: acceptsUnproven)
-      })
+      }, controllers: WebMACSStore.setups(in: session))
   }
 
   /// The table's own checks allow no other word, unless a newer build's migration widened them.
@@ -105,7 +107,7 @@ package struct AccountStore: Sendable {
     return word
   }
 
-  static func carryOut(_ change: AccountChange, in session: PostgresSession) throws(PostgresError) {
+  static func carryOut(_ change: AccountChange, in session: PostgresSession) throws {
     switch change {
     case .addUser(let user):
       try session.execute(
@@ -126,6 +128,10 @@ package struct AccountStore: Sendable {
     case .unshare(let appliance, let user):
       try session.execute(
         "DELETE FROM appliance_shares WHERE appliance_id = $1 AND user_id = $2", [.text(appliance.rawValue), .text(user)])
+    case .putSensor(let sensor, let controller): try WebMACSStore.write(sensor, of: controller, in: session)
+    case .dropSensor(let id, let controller): try WebMACSStore.drop(from: "sensors", id, of: controller, in: session)
+    case .putPlugin(let plugin, let controller): try WebMACSStore.write(plugin, of: controller, in: session)
+    case .dropPlugin(let id, let controller): try WebMACSStore.drop(from: "plugins", id, of: controller, in: session)
     }
   }
 

@@ -44,9 +44,13 @@ package struct Appliance: Hashable, Sendable {
 package struct Accounts: Hashable, Sendable {
   package private(set) var users: [String: User] = [:]
   package private(set) var appliances: [ApplianceID: Appliance] = [:]
+  /// What lab controllers have besides.
+  package let controllers: [ApplianceID: ControllerSetup]
 
   /// - Throws: `StoreError` `.invalidAccount` that names the entry: described twice, or a text that cannot be stored.
-  package init(users: [User], appliances: [Appliance]) throws(StoreError) {
+  package init(users: [User], appliances: [Appliance], controllers: [ApplianceID: ControllerSetup] = [:]) throws(StoreError) {
+    self.controllers = controllers
+    for (id, setup) in controllers { try ControllerSetup.check(setup, of: id) }
     for user in users {
       try User.check(user)
       guard self.users.updateValue(user, forKey: user.id) == nil else {
@@ -85,7 +89,8 @@ extension Appliance {
   }
 }
 
-private func checkText(_ text: String, _ bytes: ClosedRange<Int>, _ subject: String) throws(StoreError) {
+/// So many bytes, and no control characters.
+func checkText(_ text: String, _ bytes: ClosedRange<Int>, _ subject: String) throws(StoreError) {
   guard bytes.contains(text.utf8.count), !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
     throw StoreError(.invalidAccount, "\(subject) must have \(bytes.lowerBound) to \(bytes.upperBound) bytes and no control characters")
   }

@@ -33,5 +33,6 @@ package struct Migration: Hashable, Sendable {
     Migration(9, "0009_watches_by_user.sql", PackageResources._009_watches_by_user_sql),
     Migration(10, "0010_rules.sql", PackageResources._010_rules_sql),
     Migration(11, "0011_webhooks.sql", PackageResources._011_webhooks_sql),
+    Migration(12, "0012_webmacs.sql", PackageResources._012_webmacs_sql),
   ]
 }

@@ -128,7 +128,7 @@ extension WebSocketConnection: ChannelInboundHandler {
     case .handshaking:
       if loop.hasPassed(configuration.handshakeTimeout, since: phaseBegan) { refuse(.timeout) }
     case .open:
-      if let idleTimeout = limits.idleTimeout, loop.hasPassed(idleTimeout, since: lastReceived) {
+      if let idleTimeout = limits.idleTimeout, isReading, loop.hasPassed(idleTimeout, since: lastReceived) {
         close(.goingAway, reason: "Nothing was received for \(idleTimeout)")
       } else if let pingInterval = limits.pingInterval, now - lastPing >= TimeAmount(pingInterval) {
         lastPing = now

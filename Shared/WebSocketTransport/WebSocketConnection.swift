@@ -82,6 +82,16 @@ package final class WebSocketConnection {
     write(FrameEncoder.close(code, reason: reason))
   }
 
+  /// Whether the client's socket is read. While it is not, TCP holds the client back, and its silence is not held against it. What was received by then
+  /// still comes. A connection that closes is read again.
+  package var isReading = true {
+    didSet {
+      guard isReading != oldValue else { return }
+      lastReceived = loop.now
+      try? context?.channel.syncOptions?.setOption(.autoRead, value: isReading)
+    }
+  }
+
   // MARK: Writing
 
   /// Gives bytes to the socket at once if nothing waits before them, and to NIO what the socket does not take.
@@ -139,6 +149,7 @@ package final class WebSocketConnection {
   /// Ends the open phase: counts it, and tells the session in the loop's next turn, so that no caller is called back.
   func leaveOpen(_ code: WebSocketCloseCode, then next: Phase) {
     begin(next)
+    isReading = true
     loop.statistics.connectionsOpen -= 1
     loop.statistics.closed[code, default: 0] += 1
     loop.eventLoop.assumeIsolated().execute {

@@ -1,5 +1,6 @@
 import Access
 import Models
+import Store
 import Synchronization
 import Testing
 
@@ -18,6 +19,9 @@ import Testing
     func account(of userID: String) async throws -> Account? { try ask() ? Account(role: .viewer) : nil }
     func permission(of userID: String, as role: UserRole?, on appliance: ApplianceID) async throws -> Permission? {
       try ask() ? .watch : nil
+    }
+    func appliances(of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int) async throws -> [ApplianceID] {
+      try ask() ? [ApplianceID("A")] : []
     }
     func isRevoked(tokenID: String) async throws -> Bool { try ask() }
 

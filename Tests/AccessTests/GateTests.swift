@@ -159,11 +159,50 @@ import Testing
     }
   }
 
+  @Test func `A device of a dialect comes in by its token, or by its name and its secret, and only there`() async throws {
+    try await withScene { scene in
+      let (gate, store, secret) = (scene.devices, scene.store, OpaqueSecret())
+      let lab = try ApplianceID("LAB-1")
+      try await store.createAppliance(Appliance(id: lab, ownerID: "owner", dialect: .webmacs, name: ""))
+      try await store.setDeviceSecret(secret.hash, of: lab)
+      func admission(_ name: String?, _ credential: String?, _ dialect: Dialect = .webmacs) async -> AccessGate.Admission {
+        await gate.admit(name, credential: credential, speaking: dialect)
+      }
+      func token(_ id: ApplianceID) async throws -> String {
+        try await scene.issuer.issue(device: id, now: .now(), lifetime: .seconds(60))
+      }
+      let good = try await token(lab)
+      for name in [nil, "LAB-1"] {
+        guard case .admitted(let principal) = await admission(name, good) else {
+          Issue.record("a good token is not admitted")
+          return
+        }
+        #expect(principal.subject == "LAB-1" && principal.expiresAt < .now() + .seconds(61))
+      }
+      #expect(await admission("LAB-1", secret.text) == .admitted(.endless("LAB-1")))
+      #expect(await admission(nil, secret.text) == .refused(.invalidOrExpiredToken), "a secret names nobody")
+      #expect(await admission("LAB-2", good) == .refused(.invalidOrExpiredToken))
+      #expect(await admission("no id \0", secret.text) == .refused(.invalidOrExpiredToken))
+      #expect(await admission("LAB-1", OpaqueSecret().text) == .refused(.invalidOrExpiredToken))
+      #expect(await admission(nil, try await scene.token("owner")) == .refused(.invalidOrExpiredToken))
+      #expect(await admission(nil, nil) == .refused(.authenticationRequired))
+      #expect(await admission("LAB-1", "") == .refused(.authenticationRequired))
+      #expect(await admission(nil, good, .reefnet) == .refused(.userNotFound))
+      #expect(await admission(nil, try await token(scene.appliance)) == .refused(.userNotFound), "it is no lab controller")
+      #expect(await admission(nil, try await token(ApplianceID("LAB-404"))) == .refused(.userNotFound))
+      try await store.deleteAppliance(lab)
+      #expect(await admission(nil, good) == .refused(.userNotFound))
+    }
+  }
+
   @Test func `A directory that cannot be asked is told apart from a refusal`() async throws {
     struct Down: Error {}
     struct Nobody: AccessDirectory, DeviceDirectory {
       func account(of userID: String) async throws -> Account? { throw Down() }
       func permission(of userID: String, as role: UserRole?, on appliance: ApplianceID) async throws -> Permission? { throw Down() }
+      func appliances(of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int) async throws -> [ApplianceID] {
+        throw Down()
+      }
       func isRevoked(tokenID: String) async throws -> Bool { throw Down() }
       func device(_ appliance: ApplianceID) async throws -> Device? { throw Down() }
     }

@@ -7,6 +7,7 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import ServiceRuntime
+import Store
 import Synchronization
 import WebSocketTestClient
 import WebSocketTransport
@@ -14,12 +15,13 @@ import WebSocketTransport
 @testable import Gateway
 
 /// Who exists and who may see what, as the test says.
-final class TestDirectory: AccessDirectory {
+final class TestDirectory: AccessDirectory, DeviceDirectory, ControllerDirectory {
   struct Down: Error {}
   struct State {
     var users: Set<String> = ["ann", "bob"]
     var rights: [String: [ApplianceID: Permission]] = ["ann": [Samples.appliance: .own, Samples.other: .own]]
     var areAllRevoked = false
+    var controllers: [ApplianceID: ControllerSettings] = [:]
     var isDown = false
   }
 
@@ -33,7 +35,21 @@ final class TestDirectory: AccessDirectory {
     try read { $0.rights[userID]?[appliance] }
   }
 
+  func appliances(of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int) async throws -> [ApplianceID] {
+    try read { state in
+      (state.rights[userID] ?? [:]).keys.filter { (state.controllers[$0] != nil) == (dialect == .webmacs) }.sorted()
+    }
+  }
+
   func isRevoked(tokenID: String) async throws -> Bool { try read { $0.areAllRevoked } }
+
+  func device(_ appliance: ApplianceID) async throws -> Device? {
+    try read { $0.controllers[appliance] == nil ? nil : Device(dialect: .webmacs) }
+  }
+
+  func settings(of controller: ApplianceID) async throws -> ControllerSettings {
+    try read { $0.controllers[controller] ?? ControllerSettings(sensors: [], experimentID: nil) }
+  }
 
   private func read<Value: Sendable>(_ answer: (State) -> Value) throws -> Value {
     try state.withLock { state in
@@ -56,6 +72,10 @@ struct TestGateway {
 
   func token(_ userID: String = "ann", lifetime: Duration = .seconds(900)) async throws -> String {
     try await issuer.issue(userID: userID, now: .now(), lifetime: lifetime)
+  }
+
+  func deviceToken(_ controller: ApplianceID, lifetime: Duration = .seconds(900)) async throws -> String {
+    try await issuer.issue(device: controller, now: .now(), lifetime: lifetime)
   }
 
   /// Connects and subscribes, from `since` on, and checks what `subscribed` says of the past.
@@ -99,6 +119,14 @@ struct TestGateway {
     await gateway.metrics.samples().first { $0.name == "martlet_gateway_" + name }?.value
   }
 
+  /// Waits until a figure of the gateway is so.
+  func waitFor(_ name: String, _ value: Double) async throws {
+    let deadline = ContinuousClock.now + .seconds(10)
+    while await metric(name) != value {
+      guard .now < deadline else { throw RawClient.Unexpected(what: "\(name) is not \(value)") }
+    }
+  }
+
   /// Appends events as ingest does and answers what goes to the clients.
   @discardableResult
   func append(_ events: Event...) async throws -> [[UInt8]] {
@@ -134,11 +162,12 @@ struct TestGateway {
     let server = WebSocketServerConfiguration(
       host: "127.0.0.1", port: 0, closeTimeout: .milliseconds(200), drainPeriod: .zero, sweepInterval: .milliseconds(20))
     let cache = CachedAccess(directory)
-    let gate: any Gatekeeper =
-      isLocal ? LocalGatekeeper() : AccessGate(verifier: await TokenVerifier(secret: secret, rules: rules), directory: cache)
+    let verifier = await TokenVerifier(secret: secret, rules: rules)
+    let gate: any Gatekeeper = isLocal ? LocalGatekeeper() : AccessGate(verifier: verifier, directory: cache)
+    let devices = isLocal ? nil : Devices(verifier: verifier, directory: directory, controllers: directory)
     let gateway = try await Gateway(
       Gateway.Settings(server: server, queueBytesMax: queueBytesMax, refusesForeignPages: isLocal, replica: "test"),
-      ports: Gateway.Ports(gate: gate, cache: isLocal ? nil : cache, log: log, liveFeed: liveFeed),
+      ports: Gateway.Ports(gate: gate, cache: isLocal ? nil : cache, devices: devices, log: log, liveFeed: liveFeed),
       eventLoopGroup: group, logger: logger, listening: { sink.yield($0) })
     let services = ServiceGroup(services: [log, writer].compactMap { $0 as? any Service } + gateway.services, logger: logger)
     let result = try await withThrowingTaskGroup { tasks in

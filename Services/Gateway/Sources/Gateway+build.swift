@@ -34,7 +34,7 @@ package enum GatewayService {
     let gateway = try await Gateway(
       settings,
       ports: Gateway.Ports(
-        gate: door.gate, cache: door.cache, log: log,
+        gate: door.gate, cache: door.cache, devices: door.devices, log: log,
         liveFeed: { RedisSubscription(configuration: feedConfiguration, eventLoop: $0, receiver: $1, logger: logger) }),
       eventLoopGroup: group, logger: context.logger)
     gateway.metrics.register(with: context.metrics)
@@ -45,15 +45,17 @@ package enum GatewayService {
   /// Who may come in, and the services that this takes.
   private static func door(
     _ configuration: GatewayConfiguration, _ context: ServiceContext
-  ) async throws -> (gate: any Gatekeeper, cache: CachedAccess?, services: [any Service]) {
+  ) async throws -> (gate: any Gatekeeper, cache: CachedAccess?, devices: Devices?, services: [any Service]) {
     guard let accounts = configuration.accounts else {
       context.logger.warning("Authentication is off: whoever reaches \(configuration.server.host) may see and command every appliance")
-      return (LocalGatekeeper(), nil, [])
+      return (LocalGatekeeper(), nil, nil, [])
     }
     let pool = PostgresPool(accounts.postgres, limits: .init(connectionsMax: 4, waitersMax: 8192), logger: context.logger)
     _ = try await pool.query("SELECT 1", timeout: .seconds(5))
-    let cache = CachedAccess(AccountStore(pool))
+    let store = AccountStore(pool)
+    let cache = CachedAccess(store)
     let (verifier, publishedKeys) = try await accounts.tokens.makeVerifier(logger: context.logger)
-    return (AccessGate(verifier: verifier, directory: cache), cache, [pool] + [publishedKeys].compactMap(\.self))
+    let devices = Devices(verifier: verifier, directory: store, controllers: WebMACSStore(pool))
+    return (AccessGate(verifier: verifier, directory: cache), cache, devices, [pool] + [publishedKeys].compactMap(\.self))
   }
 }

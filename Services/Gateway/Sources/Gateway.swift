@@ -13,6 +13,8 @@ struct Gateway: Sendable {
     let gate: any Gatekeeper
     /// What the gate remembers, to be forgotten when something has changed; nil where it remembers nothing.
     let cache: CachedAccess?
+    /// Nil where there are no accounts.
+    let devices: Devices?
     let log: any EventLog
     /// Makes the live feed of a receiver; called on the event loop on which the receiver lives.
     let liveFeed: @Sendable (any EventLoop, any LiveReceiver) -> any LiveFeed
@@ -50,14 +52,14 @@ struct Gateway: Sendable {
     liveFeed = try await feedLoop.submit {
       let channels = ports.liveFeed(feedLoop, feed.value)
       feed.value.connect(hubs: hubs, channels: channels)
-      Self.listenToChanges(feed.value, ports.cache, hubs)
+      Self.listenToChanges(feed.value, ports, hubs)
       feed.value.listen(to: canary.channel, subscribed: {}, message: { canary.heard($0) })
       return channels
     }.get()
-    let neighbours = Neighbours(gate: ports.gate, log: ports.log, jobs: jobs, limits: settings.session)
+    let neighbours = Neighbours(gate: ports.gate, devices: ports.devices, log: ports.log, jobs: jobs, limits: settings.session)
     server = WebSocketServer(
       configuration: settings.server,
-      routes: Dialects.endpoints.map { $0.route(hubs, neighbours, refusesForeignPages: settings.refusesForeignPages) },
+      routes: Dialects.endpoints(neighbours).map { $0.route(hubs, neighbours, refusesForeignPages: settings.refusesForeignPages) },
       eventLoopGroup: eventLoopGroup, logger: logger, listening: listening)
     self.canary = canary
     metrics = GatewayMetrics(server: server, hubs: hubs, feed: handle)
@@ -78,9 +80,10 @@ struct Gateway: Sendable {
   }
 
   /// Something of users, appliances or their sharing has changed, or, after a reconnect, anything may have: that is asked anew.
-  private static func listenToChanges(_ feed: EventFeed, _ cache: CachedAccess?, _ hubs: [NIOLoopBound<LoopHub>]) {
+  private static func listenToChanges(_ feed: EventFeed, _ ports: Ports, _ hubs: [NIOLoopBound<LoopHub>]) {
     let changed = { (change: AccessChange) in
-      cache?.invalidate(change)
+      ports.cache?.invalidate(change)
+      ports.devices?.invalidate(change)
       for hub in hubs { hub.eventLoop.execute { hub.value.accessChanged(change) } }
     }
     feed.listen(to: Bus.changes, subscribed: { changed(.everything) }, message: { changed(AccessChange($0)) })

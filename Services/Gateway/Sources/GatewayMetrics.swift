@@ -31,6 +31,11 @@ struct GatewayMetrics: Sendable {
     "martlet_gateway_recovered_events_total": "Events sent from the log to clients that had missed them.",
     "martlet_gateway_commands_accepted_total": "Commands from clients that are in the log.",
     "martlet_gateway_commands_refused_total": "Commands from clients that were refused, or could not be taken in.",
+    "martlet_gateway_datapoints_accepted_total": "Readings of lab controllers that were taken in.",
+    "martlet_gateway_datapoints_refused_total": "Readings of lab controllers that are none, or of a sensor that no enabled plugin reads.",
+    "martlet_gateway_datapoints_throttled_total":
+      "Readings that were not sent to apps, because a newer one of their sensor came within 200 ms; counted on each event loop with such apps.",
+    "martlet_gateway_append_failures_total": "Batches of readings that the log did not take at once; they are tried again.",
     "martlet_gateway_redis_disconnects_total": "Losses of the Redis subscription.",
     "martlet_gateway_redis_resubscriptions_total": "Channels that were subscribed again after a loss.",
     "martlet_gateway_gap_repairs_total": "Gaps in an appliance's events that were read from the log after a loss.",
@@ -78,7 +83,9 @@ struct GatewayMetrics: Sendable {
       counter("conflated_total", fanOut.conflated), counter("slow_closes_total", fanOut.slowCloses),
       counter("recoveries_total", fanOut.recoveries), counter("recoveries_incomplete_total", fanOut.incompleteRecoveries),
       counter("recovered_events_total", fanOut.recovered), counter("commands_accepted_total", fanOut.commandsAccepted),
-      counter("commands_refused_total", fanOut.commandsRefused),
+      counter("commands_refused_total", fanOut.commandsRefused), counter("datapoints_accepted_total", fanOut.datapointsAccepted),
+      counter("datapoints_refused_total", fanOut.datapointsRefused), counter("datapoints_throttled_total", fanOut.datapointsThrottled),
+      counter("append_failures_total", fanOut.appendFailures),
     ]
   }
 

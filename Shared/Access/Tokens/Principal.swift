@@ -20,6 +20,11 @@ package struct Principal: Hashable, Sendable {
     self.tokenID = tokenID
   }
 
+  /// One that came in without a token, and so without an end: the last moment that ISO 8601 can say.
+  package static func endless(_ subject: String) -> Principal {
+    Principal(subject: subject, expiresAt: Timestamp(microseconds: 253_402_300_799_000_000))
+  }
+
   /// Whether `tokensValidFrom` of an account revokes the token. One that does not say when it was issued may be older.
   func isOlder(than tokensValidFrom: Timestamp) -> Bool {
     guard let issuedAt else { return true }

@@ -27,7 +27,13 @@ struct JSONScanner {
   private let bytes: UnsafeBufferPointer<UInt8>
   private(set) var position = 0
 
-  init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+  /// Whether `NaN`, `Infinity` and `-Infinity` pass as numbers. They are none of JSON's, and `JSONNumber` reads them as nothing.
+  private let knowsNonFinite: Bool
+
+  init(_ bytes: UnsafeBufferPointer<UInt8>, knowsNonFinite: Bool = false) {
+    self.bytes = bytes
+    self.knowsNonFinite = knowsNonFinite
+  }
 
   var isAtEnd: Bool { position == bytes.count }
   var next: UInt8? { position < bytes.count ? bytes[position] : nil }
@@ -145,6 +151,8 @@ struct JSONScanner {
 
   mutating func skipNumber() throws(JSONError) {
     _ = take(UInt8(ascii: "-"))
+    if knowsNonFinite, next == UInt8(ascii: "N") { return try skipLiteral("NaN") }
+    if knowsNonFinite, next == UInt8(ascii: "I") { return try skipLiteral("Infinity") }
     if !take(UInt8(ascii: "0")) { try skipDigits() }
     if take(UInt8(ascii: ".")) { try skipDigits() }
     if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {

@@ -275,6 +275,7 @@ struct EpicuraSessionStateMachine {
     case .everything: true
     case .user(let id), .token(_, ofUser: let id): id == principal.subject
     case .appliance(let appliance): subscriptions.contains(appliance)
+    case .sensors: false
     }
   }
 

@@ -22,6 +22,13 @@ struct HubCounters: Sendable {
   /// Commands that were accepted, and that were not.
   var commandsAccepted = 0
   var commandsRefused = 0
+  /// Readings of controllers that were taken in, and that were refused.
+  var datapointsAccepted = 0
+  var datapointsRefused = 0
+  /// Appends of their batches that failed and were tried again.
+  var appendFailures = 0
+  /// Readings in the log that went to no app here, because a newer one of their sensor came within 200 ms.
+  var datapointsThrottled = 0
 
   static func += (left: inout Self, right: Self) {
     left.sessions += right.sessions
@@ -36,6 +43,10 @@ struct HubCounters: Sendable {
     left.recovered += right.recovered
     left.commandsAccepted += right.commandsAccepted
     left.commandsRefused += right.commandsRefused
+    left.datapointsAccepted += right.datapointsAccepted
+    left.datapointsRefused += right.datapointsRefused
+    left.appendFailures += right.appendFailures
+    left.datapointsThrottled += right.datapointsThrottled
   }
 }
 

@@ -5,6 +5,8 @@ internal import WebSocketTransport
 /// What the sessions of every dialect work with.
 struct Neighbours: Sendable {
   let gate: any Gatekeeper
+  /// What devices prove themselves by, and how they are set up; nil where there are no accounts.
+  let devices: Devices?
   let log: any EventLog
   let jobs: Jobs
   let limits: SessionLimits
@@ -16,8 +18,9 @@ struct Neighbours: Sendable {
     let log = JobQueue(runningMax: 256)
     let commands = JobQueue(runningMax: 256)
     let stops = JobQueue(runningMax: 4096)
+    let appends = JobQueue(runningMax: 1024)
 
-    var all: [JobQueue] { [log, access, commands, stops] }
+    var all: [JobQueue] { [log, access, commands, stops, appends] }
   }
 
   /// Asks a neighbour off the loop; the answer is taken in on the loop, in a turn of its own.

@@ -102,7 +102,7 @@ actor DeviceDesk: Desk {
     switch change {
     case .appliance(let device) where device == introduction.device: break
     case .everything, .token: break
-    case .appliance, .user: return []
+    case .appliance, .user, .sensors: return []
     }
     switch await door.admit(introduction.device, credential: introduction.credential) {
     case .admitted: return []

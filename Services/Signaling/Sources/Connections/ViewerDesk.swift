@@ -82,6 +82,7 @@ actor ViewerDesk: Desk {
     case .everything: true
     case .user(let id), .token(_, ofUser: let id): id == principal.subject
     case .appliance(let device): watches.values.contains(device)
+    case .sensors: false
     }
   }
 
