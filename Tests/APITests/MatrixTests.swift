@@ -25,6 +25,7 @@ import Testing
 
   private static let users = ["owner", "cook", "guest", "stranger", "root"]
   private static let appliance = "/api/v1/appliances/EPIC-001"
+  private static let controller = "/api/v1/appliances/LAB-1"
   private static let everyone = [200, 200, 200, 404, 200]
 
   /// A session in which `guest` watched.
@@ -77,6 +78,19 @@ import Testing
     Row("retryDelivery", "POST", webhook + "/deliveries/1/retry", [202, 404, 404, 404, 202]),
     Row("replayDeliveries", "POST", webhook + "/replay", #"{"since":"2020-01-01T00:00:00Z"}"#, [202, 404, 404, 404, 202]),
     Row("deleteWebhook", "DELETE", webhook, [204, 404, 404, 404, 404]),
+    Row("latestDatapoints", "GET", "/api/v1/datapoints/latest", [200, 200, 200, 200, 200]),
+    Row("listSensors", "GET", controller + "/sensors", everyone),
+    Row("putSensor", "PUT", controller + "/sensors/s-1", #"{"name":"Oven"}"#, [200, 403, 403, 404, 200]),
+    Row("listPlugins", "GET", controller + "/plugins", everyone),
+    Row("putPlugin", "PUT", controller + "/plugins/p-1", #"{"sensor_ids":["s-1"]}"#, [200, 403, 403, 404, 200]),
+    Row("deletePlugin", "DELETE", controller + "/plugins/p-1", [204, 403, 403, 404, 404]),
+    Row("deleteSensor", "DELETE", controller + "/sensors/s-1", [204, 403, 403, 404, 404]),
+    Row("listExperiments", "GET", controller + "/experiments", everyone),
+    Row("createExperiment", "POST", controller + "/experiments", #"{"id":"new-%"}"#, [201, 201, 403, 404, 201]),
+    Row("getExperiment", "GET", controller + "/experiments/x-1", everyone),
+    Row("startExperiment", "POST", controller + "/experiments/x-1/start", [200, 200, 403, 404, 200]),
+    Row("stopExperiment", "POST", controller + "/experiments/x-1/stop", [200, 200, 403, 404, 200]),
+    Row("deleteExperiment", "DELETE", controller + "/experiments/x-1", [204, 403, 403, 404, 404]),
     Row("unshare", "DELETE", appliance + "/shares/nobody", [404, 403, 403, 404, 404]),
     Row("deleteUser", "DELETE", "/api/v1/users/gone", [403, 403, 403, 403, 204]),
     Row("deleteAppliance", "DELETE", appliance, [403, 403, 403, 404, 204]),
@@ -97,7 +111,10 @@ import Testing
     INSERT INTO webhook_messages (id, type, body) VALUES ('\(webhookID)', 'webhook.test', '{}');
     INSERT INTO webhook_deliveries (webhook_id, message_id, lane) VALUES ('\(webhookID)', '\(webhookID)', 0);
     INSERT INTO appliances (id, owner_id, dialect, name) VALUES ('cam-1', 'owner', 'signaling', 'Cam');
-    INSERT INTO appliance_shares (appliance_id, user_id, role) VALUES ('cam-1', 'cook', 'operator'), ('cam-1', 'guest', 'viewer');
+    INSERT INTO appliances (id, owner_id, dialect, name) VALUES ('LAB-1', 'owner', 'webmacs', 'Lab');
+    INSERT INTO appliance_shares (appliance_id, user_id, role) VALUES ('cam-1', 'cook', 'operator'), ('cam-1', 'guest', 'viewer'),
+      ('LAB-1', 'cook', 'operator'), ('LAB-1', 'guest', 'viewer');
+    INSERT INTO experiments (public_id, appliance_id, name) VALUES ('x-1', 'LAB-1', 'First');
     """
 
   @Test func `Everyone may do what is theirs and nothing else`() async throws {

@@ -33,6 +33,14 @@ enum JSON: Hashable, Sendable, Decodable {
     return members[name]
   }
 
+  /// Those of an array; none of anything else.
+  var elements: [JSON] {
+    guard case .array(let elements) = self else { return [] }
+    return elements
+  }
+
+  func element(_ index: Int) -> JSON? { elements.indices.contains(index) ? elements[index] : nil }
+
   var string: String? {
     guard case .string(let string) = self else { return nil }
     return string

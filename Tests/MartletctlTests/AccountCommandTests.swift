@@ -41,6 +41,30 @@ import Testing
     }
   }
 
+  @Test func `apply makes a controller's sensors and plugins as the file says, all or nothing`() async throws {
+    func accounts(_ controller: String) -> String {
+      "users: [{id: demo}]\nappliances: [{id: LAB-1, owner: demo, dialect: webmacs, \(controller)}, {id: LAB-2, owner: demo, dialect: webmacs}]\n"
+    }
+    try await CommandFixture.run([.postgres, .redis]) { fixture in
+      _ = try await fixture.martletctl("migrate")
+      let first = accounts("sensors: [a, b, {id: c, unit: K}], plugins: [{id: p, sensors: [a, b]}]")
+      let made = try await fixture.martletctl("apply", "-", input: first)
+      #expect(made.status == .exited(0), "\(made)")
+      #expect(made.output.contains("~ sensor c of LAB-1 (c, K)") && made.output.contains("~ plugin p of LAB-1 (p, enabled, reads a b)"))
+      #expect(try await fixture.martletctl("apply", "-", input: first).output == "nothing to change\n")
+      let second = try await fixture.martletctl("apply", "-", input: accounts("sensors: [b, d], plugins: [{id: p, sensors: [d]}]"))
+      #expect(
+        second.output.split(separator: "\n") == [
+          "- sensor a of LAB-1", "- sensor c of LAB-1", "~ sensor d of LAB-1 (d)", "~ plugin p of LAB-1 (p, enabled, reads d)",
+          "4 changes made",
+        ])
+      let unknown = try await fixture.martletctl("apply", "-", input: accounts("plugins: [{id: p, sensors: [nowhere]}], name: Renamed"))
+      #expect(unknown.status == .exited(65) && unknown.errors.contains("'nowhere'"))
+      let planned = try await fixture.martletctl("apply", "-", "--dry-run", input: accounts("name: LAB-1"))
+      #expect(planned.output == "nothing to change\n", "nothing of what was refused was made")
+    }
+  }
+
   @Test func `a camera that is taken at its word is warned of, and listed by an audit`() async throws {
     try await CommandFixture.run([.postgres, .redis]) { fixture in
       _ = try await fixture.martletctl("migrate")

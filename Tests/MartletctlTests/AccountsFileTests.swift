@@ -36,6 +36,33 @@ import Testing
     #expect(file.appliances[1].place == .init(path: "appliances[1]", line: 9))
   }
 
+  @Test func `sensors and plugins of a lab controller are read`() throws {
+    let file = try AccountsFile(
+      parsing: """
+        appliances:
+          - id: LAB-1
+            dialect: webmacs
+            owner: demo
+            sensors: [a, {id: b, name: Oven, unit: °C}]
+            plugins:
+              - {id: p, sensors: [b, a]}
+              - {id: q, name: Off, enabled: false}
+          - {id: LAB-2, dialect: webmacs, owner: demo, sensors: []}
+          - {id: LAB-3, dialect: webmacs, owner: demo}
+        """)
+    let expected = ControllerSetup(
+      sensors: [Sensor(id: "a", name: "a", unit: ""), Sensor(id: "b", name: "Oven", unit: "°C")],
+      plugins: [
+        Plugin(id: "p", name: "p", isEnabled: true, sensorIDs: ["a", "b"]), Plugin(id: "q", name: "Off", isEnabled: false, sensorIDs: []),
+      ])
+    #expect(file.appliances.map(\.controller) == [expected, ControllerSetup(sensors: [], plugins: nil), nil])
+    #expect(
+      problems("appliances: [{id: L, owner: d, sensors: [{nmae: x}], plugins: [{id: p, enabled: maybe}]}]") == [
+        "line 1: appliances[0].sensors[0]: “nmae” is not known: did you mean name?",
+        "line 1: appliances[0].sensors[0].id: is missing: an id", "line 1: appliances[0].plugins[0].enabled: is neither true nor false",
+      ])
+  }
+
   @Test(arguments: ["", "---\n", "users:\nappliances: []\n", "# nothing\n"])
   func `an empty file declares nothing`(_ text: String) throws {
     let file = try AccountsFile(parsing: text)

@@ -59,6 +59,10 @@ package enum APIService {
     let webhooks = WebhookStore(pool)
     routes += WebhookRoutes(webhooks: webhooks, gate: configuration.outbound, announcer: announcer).routes
     routes += DeliveryRoutes(webhooks: webhooks).routes
+    let controllers = WebMACSStore(pool)
+    routes += SensorRoutes(store: controllers, announcer: announcer).routes
+    routes += ExperimentRoutes(store: controllers, announcer: announcer).routes
+    routes += DatapointRoutes(gate: gate, latest: LatestReadings(controllers)).routes
     routes += DocumentRoutes(of: routes.map(\.operation)).routes
     let router = Surface.router(
       routes, dispatcher: Dispatcher(gate: gate, trustedProxies: configuration.trustedProxies, now: { .now() }),

@@ -81,6 +81,7 @@ struct OpenAPIDocument: Sendable {
     case .openDocument: success.append(("content", ["application/json": ["schema": ["type": "object"]]]))
     }
     var responses: [(String, JSONValue)] = [(String(answer.status.code), .object(success))]
+    if answer.hasTag { responses.append(("304", ["description": "It is as the client has it: If-None-Match names its ETag."])) }
     let problems = Dictionary(grouping: operation.allProblems, by: \.status.code)
     for (status, codes) in problems.sorted(by: { $0.key < $1.key }) {
       responses.append(

@@ -21,6 +21,7 @@ struct Operation: Sendable {
     case commands = "Commands"
     case watches = "Cameras"
     case webhooks = "Webhooks"
+    case controllers = "Lab controllers"
     case document = "This document"
   }
 
@@ -52,6 +53,8 @@ struct Operation: Sendable {
     let note: String
     var content = Content.none
     var hasLocation = false
+    /// Whether a client that has it already is answered 304.
+    var hasTag = false
   }
 
   let method: HTTPRequest.Method
@@ -82,6 +85,10 @@ struct Operation: Sendable {
       Parameter(name: "webhook_id", schema: .text(1...64), isRequired: true, note: "The webhook's id."),
       Parameter(name: "delivery_id", schema: .count, isRequired: true, note: "The delivery's id."),
       Parameter(name: "session_id", schema: .text(1...255), isRequired: true, note: "The session's id, as the cooker named it."),
+      Parameter(
+        name: "sensor_id", schema: .text(1...64), isRequired: true, note: "The sensor's id: the event_public_id of its datapoints."),
+      Parameter(name: "plugin_id", schema: .text(1...64), isRequired: true, note: "The plugin's id."),
+      Parameter(name: "experiment_id", schema: .text(1...64), isRequired: true, note: "The experiment's id."),
     ].map { ($0.name, $0) })
 
   /// Every problem that this operation can answer.

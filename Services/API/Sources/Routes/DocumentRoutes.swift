@@ -2,17 +2,16 @@ import Digests
 import Foundation
 import HTTPTypes
 import Hummingbird
-import NIOCore
 
 /// The description of all that, for programs and for people. Both are made once.
 struct DocumentRoutes: Sendable {
   private static let operations = [
     Operation(
       method: .get, path: "/api/openapi.json", id: "getOpenAPI", group: .document, summary: "This API as OpenAPI 3.1.", admittance: .anyone,
-      answer: .init(status: .ok, note: "The document.", content: .openDocument)),
+      answer: .init(status: .ok, note: "The document.", content: .openDocument, hasTag: true)),
     Operation(
       method: .get, path: "/api/docs", id: "getDocs", group: .document, summary: "This API as a page for people.", admittance: .anyone,
-      answer: .init(status: .ok, note: "The page.", content: .page)),
+      answer: .init(status: .ok, note: "The page.", content: .page, hasTag: true)),
   ]
 
   let routes: [Route]
@@ -30,18 +29,9 @@ struct DocumentRoutes: Sendable {
 
   /// Both may be kept, if the next request asks whether they are still so.
   private static func answer(_ bytes: [UInt8], _ contentType: String, headers: HTTPFields) -> Route.Handler {
-    let body = ByteBuffer(bytes: bytes)
+    let body = TaggedBody(bytes)
     var headers = headers
     headers[.contentType] = contentType
-    headers[.cacheControl] = "no-cache"
-    let tag = "\"\(Digests.hex(Digests.sha256(bytes).prefix(12)))\""
-    headers[.eTag] = tag
-    return { [headers] call in
-      let known = call.headers[values: .ifNoneMatch].joined(separator: ",").split(separator: ",").map { $0.split(separator: " ").joined() }
-      if known.contains(tag) || known.contains("W/" + tag) {
-        return Response(status: .notModified, headers: [.eTag: tag, .cacheControl: "no-cache"])
-      }
-      return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: body))
-    }
+    return { [headers] call in body.response(to: call, headers: headers) }
   }
 }

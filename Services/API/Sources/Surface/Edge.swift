@@ -51,6 +51,8 @@ struct Edge: RouterMiddleware {
     case let error as StoreError where error.code == .notFound: return Problem(.userNotFound)
     case let error as StoreError where error.code == .alreadyExists: return Problem(.alreadyExists)
     case let error as StoreError where error.code == .inUse: return Problem(.stillInUse, error.description + ".")
+    case let error as StoreError where error.code == .tooMany: return Problem(.limitReached, error.description + ".")
+    case let error as StoreError where error.code == .invalidAccount: return Problem(.invalidBody, error.description + ".")
     case is HTTPError: return Problem(.malformedRequest)
     default:
       logger.error("a request failed: \(String(describing: error).prefix(500))", metadata: ["request_id": "\(id)"])

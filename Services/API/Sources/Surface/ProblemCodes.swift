@@ -8,13 +8,12 @@ extension Problem.Code {
     case .authenticationRequired, .invalidToken, .tokenRevoked, .accountGone, .invalidCredentials, .invalidRefreshToken: .unauthorized
     case .notPermitted: .forbidden
     case .notFound, .applianceNotFound, .userNotFound, .shareNotFound, .commandNotFound, .sessionNotFound, .presenceNotFound,
-      .webhookNotFound,
-      .deliveryNotFound:
+      .webhookNotFound, .deliveryNotFound, .sensorNotFound, .pluginNotFound, .experimentNotFound:
       .notFound
     case .methodNotAllowed: .methodNotAllowed
     case .notAcceptable: .notAcceptable
     case .bodyTooSlow: .requestTimeout
-    case .alreadyExists, .stillInUse, .webhookDisabled, .limitReached: .conflict
+    case .alreadyExists, .stillInUse, .webhookDisabled, .wrongDialect, .limitReached: .conflict
     case .bodyTooLarge: .contentTooLarge
     case .unsupportedMediaType: .unsupportedMediaType
     case .invalidBody, .invalidCommand: .unprocessableContent
@@ -52,6 +51,10 @@ extension Problem.Code {
     case .presenceNotFound: "The appliance is no camera, so it has no presence."
     case .webhookNotFound: "There is no such webhook among the caller's."
     case .deliveryNotFound: "The webhook has no such delivery; they are forgotten after a time."
+    case .sensorNotFound: "The controller has no such sensor."
+    case .pluginNotFound: "The controller has no such plugin."
+    case .experimentNotFound: "The controller has no such experiment."
+    case .wrongDialect: "The appliance is no lab controller, or a sensor that is named is none of its own."
     case .methodNotAllowed: "The path does not have this method; the header Allow lists those that it has."
     case .notAcceptable: "The answer cannot be had in a form that the header Accept allows."
     case .alreadyExists: "Something with this id exists already."

@@ -50,13 +50,19 @@ struct Listing {
 
   /// Shows the items: as JSON, one a line, or as a table with a column for each path.
   func show(_ client: APIClient, json: Bool, columns: [(title: String, path: String)]) async throws {
-    let items = try await items(client)
+    try await items(client).show(json: json, columns: columns)
+  }
+}
+
+extension [JSONObject] {
+  /// Shows them: as JSON, one a line, or as a table with a column for each path.
+  func show(json: Bool, columns: [(title: String, path: String)]) {
     if json {
-      for item in items where !Console.write(EventLine.line(item.bytes, .json)) { return }
+      for item in self where !Console.write(EventLine.line(item.bytes, .json)) { return }
       return
     }
     var table = Table(columns.map(\.title))
-    for item in items { table.add(columns.map { item.cell($0.path) }) }
+    for item in self { table.add(columns.map { item.cell($0.path) }) }
     for line in table.lines where !Console.say(line) { return }
   }
 }

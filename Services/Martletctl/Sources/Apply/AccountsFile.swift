@@ -12,6 +12,8 @@ struct AccountsFile: Sendable, Equatable {
 
   struct ApplianceEntry: Sendable, Equatable {
     var appliance: Appliance
+    /// What a lab controller has besides; nil where nothing is said of it.
+    var controller: ControllerSetup?
     var place: Place
   }
 
@@ -54,7 +56,9 @@ struct AccountsFile: Sendable, Equatable {
   }
 
   func accounts() throws(StoreError) -> Accounts {
-    try Accounts(users: users.map(\.user), appliances: appliances.map(\.appliance))
+    let controllers = appliances.compactMap { entry in entry.controller.map { (entry.appliance.id, $0) } }
+    return try Accounts(
+      users: users.map(\.user), appliances: appliances.map(\.appliance), controllers: Dictionary(controllers) { $1 })
   }
 }
 

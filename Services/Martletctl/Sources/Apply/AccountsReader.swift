@@ -32,9 +32,8 @@ struct AccountsReader {
   }
 
   private mutating func appliance(_ node: Node, at path: String) -> AccountsFile.ApplianceEntry? {
-    guard let members = members(node, known: ["id", "name", "dialect", "owner", "shared_with", "accepts_unproven"], at: path) else {
-      return nil
-    }
+    let known: Set = ["id", "name", "dialect", "owner", "shared_with", "accepts_unproven", "sensors", "plugins"]
+    guard let members = members(node, known: known, at: path) else { return nil }
     let id = applianceID(members["id"], at: path + ".id", of: node)
     let name = optionalText(members["name"], at: path + ".name", default: id?.rawValue ?? "", wants: "a name")
     let owner = userID(members["owner"], at: path + ".owner", of: node)
@@ -51,8 +50,53 @@ struct AccountsReader {
     let roles = Dictionary(shares.map { ($0.user, $0.role) }) { $1 }
     let appliance = Appliance(
       id: id, ownerID: owner, dialect: dialect, name: name, shares: roles, acceptsUnproven: acceptsUnproven)
-    return .init(appliance: appliance, place: Self.place(node, path))
+    return .init(appliance: appliance, controller: controller(members, at: path), place: Self.place(node, path))
   }
+
+  // MARK: Lab controllers
+
+  private mutating func controller(_ members: [String: Node], at path: String) -> ControllerSetup? {
+    guard members["sensors"] != nil || members["plugins"] != nil else { return nil }
+    let sensors = members["sensors"].map { list in
+      entries(list, at: path + ".sensors").compactMap { sensor($0, at: $1) }
+    }
+    let plugins = members["plugins"].map { list in
+      entries(list, at: path + ".plugins").compactMap { plugin($0, at: $1) }
+    }
+    return ControllerSetup(sensors: sensors, plugins: plugins)
+  }
+
+  /// A sensor's id, or a mapping with `id`, `name` and `unit`.
+  private mutating func sensor(_ node: Node, at path: String) -> Sensor? {
+    guard case .mapping = node else { return publicID(node, at: path, of: node).map { Sensor(id: $0, name: $0, unit: "") } }
+    guard let members = members(node, known: ["id", "name", "unit"], at: path) else { return nil }
+    let id = publicID(members["id"], at: path + ".id", of: node)
+    let name = optionalText(members["name"], at: path + ".name", default: id ?? "", wants: "a name")
+    let unit = optionalText(members["unit"], at: path + ".unit", default: "", wants: "a unit")
+    guard let id, let name, let unit else { return nil }
+    return Sensor(id: id, name: name, unit: unit)
+  }
+
+  private mutating func plugin(_ node: Node, at path: String) -> Plugin? {
+    guard let members = members(node, known: ["id", "name", "enabled", "sensors"], at: path) else { return nil }
+    let id = publicID(members["id"], at: path + ".id", of: node)
+    let name = optionalText(members["name"], at: path + ".name", default: id ?? "", wants: "a name")
+    let enabled = boolean(members["enabled"], at: path + ".enabled", default: true)
+    let sensors = entries(members["sensors"], at: path + ".sensors").compactMap { publicID($0, at: $1, of: $0) }
+    guard let id, let name, let enabled else { return nil }
+    return Plugin(id: id, name: name, isEnabled: enabled, sensorIDs: sensors)
+  }
+
+  /// The WebMACS document's public ids: 1 to 64 characters.
+  private mutating func publicID(_ node: Node?, at path: String, of entry: Node) -> String? {
+    guard let text = text(node, at: path, of: entry, wants: "an id") else { return nil }
+    guard WebMACSDatapoints.isEventID(text) else {
+      return complain("an id has 1 to \(WebMACSDatapoints.eventIDLengthMax) characters", node ?? entry, path)
+    }
+    return text
+  }
+
+  // MARK: Texts
 
   /// A user's id, or a mapping with `user` and `role`.
   private mutating func share(_ node: Node, at path: String) -> (user: String, role: ShareRole)? {
@@ -87,8 +131,8 @@ struct AccountsReader {
   }
 
   /// False when left out.
-  private mutating func boolean(_ node: Node?, at path: String) -> Bool? {
-    guard let node else { return false }
+  private mutating func boolean(_ node: Node?, at path: String, default value: Bool = false) -> Bool? {
+    guard let node else { return value }
     guard let value = node.bool else { return complain("is neither true nor false", node, path) }
     return value
   }

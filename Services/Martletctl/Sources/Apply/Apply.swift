@@ -7,7 +7,7 @@ import Store
 
 struct Apply: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Makes users, appliances, owners and shares as a YAML file says.",
+    abstract: "Makes users, appliances, owners, shares and sensors as a YAML file says.",
     discussion: """
       All of it or nothing; what changed is shown, and applied again it changes nothing. Users and appliances that the file \
       does not mention stay as they are.
@@ -29,6 +29,13 @@ struct Apply: AsyncParsableCommand {
             owner: demo
             dialect: signaling
             accepts_unproven: true  # whoever knows its id can pass for it while it has no secret; false when left out
+          - id: LAB-1
+            owner: demo
+            dialect: webmacs
+            sensors:              # all that it has; left out, they stay as they are
+              - {id: oven-temperature, name: Oven, unit: °C}
+            plugins:              # all that it has; left out, they stay as they are
+              - {id: thermo, name: Thermometer, enabled: true, sensors: [oven-temperature]}
       """)
 
   @Argument(help: "The file, or - for standard input.")
