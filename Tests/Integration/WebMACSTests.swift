@@ -48,7 +48,7 @@ import Testing
 
   @Test func `The protocol is the document's, to the word`() async throws {
     try await Self.run(gateways: 1) { backbone, tokens in
-      let lines = try await Self.client(["protocol", Self.address(backbone, 1)], tokens)
+      let lines = try await Self.client(["protocol", backbone.stack.nginx.url], tokens)
       let told = Dictionary(uniqueKeysWithValues: lines.compactMap { line in line["case"]?.string.map { ($0, line["told"]) } })
       for (name, expected) in try Self.expected() { #expect(told[name] == expected, "\(name)") }
       #expect(told["mixed"]??.element(0)?["message"] == .string("4 of 5 datapoints rejected"))
@@ -98,6 +98,60 @@ import Testing
         for sensor in ["temperature", "pressure"] {
           #expect(dashboard["counts"]?[sensor]?.int ?? .max <= elapsed_ms / 200 + 1, "\(dashboard)")
         }
+      }
+    }
+  }
+
+  @Test func `What was acknowledged is stored once, also when Redis dies meanwhile`() async throws {
+    try await Self.run(gateways: 1) { backbone, tokens in
+      let gateway = try Self.address(backbone, 1)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { _ = try await Self.client(["numbered", gateway, "1", "400"], tokens) }
+        for passed in [50, 150, 250] {
+          try await Self.waitForReadings(backbone, atLeast: passed)
+          try await backbone.stack.kill("redis")
+          try await backbone.stack.start("redis")
+        }
+        try await group.waitForAll()
+      }
+      try await backbone.waitForRow("400 400", Self.temperatures)
+    }
+  }
+
+  private static let temperatures = "SELECT count(*) || ' ' || count(DISTINCT value) FROM readings WHERE metric = 'temperature'"
+
+  private static func waitForReadings(_ backbone: Backbone, atLeast count: Int) async throws {
+    try await backbone.waitForRow("t", "SELECT count(*) >= \(count) FROM readings WHERE metric = 'temperature'")
+  }
+
+  @Test func `While PostgreSQL is away, a controller that is known goes on, also over a new connection`() async throws {
+    try await Self.run(gateways: 1) { backbone, tokens in
+      let gateway = try Self.address(backbone, 1)
+      #expect(try await Self.client(["numbered", gateway, "1", "3"], tokens).count == 3)
+      try await backbone.stack.stop("postgres")
+      #expect(try await Self.client(["numbered", gateway, "4", "6"], tokens).count == 3)
+      try await backbone.stack.start("postgres")
+      try await backbone.waitForRow("6 6", Self.temperatures)
+    }
+  }
+
+  @Test func `A simulated controller comes back to another gateway and goes on`() async throws {
+    try await Self.run(gateways: 2) { backbone, tokens in
+      let stack = backbone.stack
+      try await stack.keepMartletctl(
+        "controller",
+        [
+          "simulate", "webmacs", Self.controller, "--sensors", "temperature,pressure", "--interval", "0.05", "--url",
+          "\(stack.nginx.url)/ws/controller/telemetry",
+        ],
+        environment: ["MARTLET_DEVICE_SECRET": try #require(tokens["CONTROLLER"])])
+      for (number, gateway) in ["gateway-1", "gateway-2"].enumerated() {
+        let before = Int(try await stack.postgres.query("SELECT count(*) FROM readings WHERE metric = 'pressure'")) ?? 0
+        try await backbone.waitForRow("t", "SELECT count(*) > \(before) FROM readings WHERE metric = 'pressure'")
+        try await stack.kill(gateway)
+        let lost = Int(try await stack.postgres.query("SELECT count(*) FROM readings WHERE metric = 'pressure'")) ?? 0
+        try await backbone.waitForRow("t", "SELECT count(*) > \(lost + 10 * (number + 1)) FROM readings WHERE metric = 'pressure'")
+        try await stack.start(gateway)
       }
     }
   }

@@ -130,11 +130,13 @@ package struct LocalStack: Sendable {
   }
 
   /// Keeps `martletctl` running as a part of the stack under a name, such as the simulator.
-  package func keepMartletctl(_ name: String, _ arguments: [String]) async throws {
+  ///
+  /// - Parameter environment: settings beyond this stack's, such as what a simulated device proves itself with.
+  package func keepMartletctl(_ name: String, _ arguments: [String], environment: [String: String] = [:]) async throws {
     _ = try await supervisor.start(
       Launch(
-        name: name, command: [martletctlProgram] + arguments, environment: martletctlEnvironment, folder: folder.path,
-        log: folder.log(name)))
+        name: name, command: [martletctlProgram] + arguments,
+        environment: martletctlEnvironment.merging(environment) { _, given in given }, folder: folder.path, log: folder.log(name)))
   }
 
   private var martletctlProgram: String { "\(configuration.executables)/martletctl" }

@@ -3,6 +3,8 @@
 webmacs.py protocol GATEWAY         what each endpoint answers to what; one JSON object {"case": ..., "told": [...]} a line
 webmacs.py throttle GATEWAY...      a dashboard at each gateway, and a controller that moves from one to the next; one JSON object {"gateway", "counts":
                                     {sensor: how often it came}, "elapsed_ms", "last": {sensor: value}, "sent": {sensor: value}} for each dashboard
+webmacs.py numbered GATEWAY FIRST LAST   sends the temperatures FIRST to LAST over one connection, each when the one before is acknowledged; one JSON object
+                                    {"acknowledged": value} for each
 
 GATEWAY is like ws://127.0.0.1:8080. Tokens come from CONTROLLER, USER, NOBODY (of a user who does not exist), GHOST (of an appliance that does not exist) and REVOKED (a
 user's).
@@ -122,5 +124,15 @@ async def throttle(gateways):
     await asyncio.wait_for(asyncio.gather(*watchers), LIMIT)
 
 
+async def numbered(gateway, first, last):
+    async with connect(gateway, TELEMETRY, "CONTROLLER", "ack=1") as controller:
+        for value in range(int(first), int(last) + 1):
+            await controller.send(batch(("temperature", value)))
+            answer = json.loads(await asyncio.wait_for(controller.recv(), 2 * LIMIT))
+            assert answer == {"type": "ack", "accepted": 1, "rejected": 0}, answer
+            write(acknowledged=value)
+
+
 os.environ["WRONG"] = "a.b.c"
-asyncio.run(protocol(sys.argv[2]) if sys.argv[1] == "protocol" else throttle(sys.argv[2:]))
+mode, *arguments = sys.argv[1:]
+asyncio.run(throttle(arguments) if mode == "throttle" else {"protocol": protocol, "numbered": numbered}[mode](*arguments))

@@ -6,7 +6,7 @@ import UnixSignals
 
 struct Simulate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Plays a device.", subcommands: [SimulateEpicura.self, SimulateCamera.self])
+    abstract: "Plays a device.", subcommands: [SimulateEpicura.self, SimulateCamera.self, SimulateWebMACS.self])
 }
 
 struct SimulateEpicura: AsyncParsableCommand {

@@ -39,7 +39,7 @@ struct SimulateCamera: AsyncParsableCommand {
   func run() async throws {
     try await reporting {
       let connection = CameraConnection(
-        url: try endpoint, secret: try ConfigurationValues(file).optionalSecret(.deviceSecret),
+        socket: DeviceSocket(url: try endpoint, query: "", secret: try ConfigurationValues(file).optionalSecret(.deviceSecret)),
         play: CameraPlay(device: try ApplianceID(appliance)), say: { Console.say(EventLine.visible($0)) })
       connection.say("simulating the camera \(appliance); stop with Ctrl-C")
       var group = ServiceGroupConfiguration(
@@ -77,5 +77,6 @@ struct SimulatedCamera: Service {
 
 extension ConfigurationVariable {
   static let deviceSecret = ConfigurationVariable(
-    "MARTLET_DEVICE_SECRET", isSecret: true, meaning: "what a simulated camera proves itself with: its secret, or a token made for it")
+    "MARTLET_DEVICE_SECRET", isSecret: true,
+    meaning: "what a simulated camera or controller proves itself with: its secret, or a token made for it")
 }

@@ -2,6 +2,7 @@
 enum Demo {
   static let user = "demo"
   static let appliance = "EPIC-001"
+  static let controller = "LAB-1"
   /// What the password of the user is kept as among the stack's secrets.
   static let secret = "demo_password"
 
@@ -23,11 +24,16 @@ enum Demo {
       (echo '{"type":"subscribe","appliance_id":"\(appliance)"}'; cat) | \\
         /usr/bin/python3 -m websockets "\(webSocket)?token=$(cat \(tokenFile))"
 
+    A simulated lab controller, \(controller), measures; a dashboard sees it by
+
+      (cat) | /usr/bin/python3 -m websockets "\(webSocket)/datapoints/stream?token=$(cat \(tokenFile))"
+
     Read what was stored, and send commands, through the API (\(api)/docs explains it):
 
       \(programs)/martletctl login \(user) --password-file \(passwordFile) --api-url \(api)
       \(programs)/martletctl sessions \(appliance)
       \(programs)/martletctl send \(appliance) cooking:stop
+      \(programs)/martletctl latest
 
     The live events follow; Ctrl-C stops everything.
 

@@ -35,10 +35,14 @@ package struct StackSession: Sendable {
     }
   }
 
-  /// Starts the stack and a simulated cooker, and follows the live events until SIGINT or SIGTERM.
+  /// Starts the stack, a simulated cooker and a simulated lab controller, and follows the live events until SIGINT or SIGTERM.
   package func demo() async throws {
     try await withStack { stack in
       try await stack.keepMartletctl("simulator", ["simulate", "epicura", Demo.appliance])
+      let proof = try await stack.martletctl("token", "--device", Demo.controller, "--lifetime", "366d")
+      try await stack.keepMartletctl(
+        "controller", ["simulate", "webmacs", Demo.controller, "--url", "\(stack.nginx.url)/ws/controller/telemetry"],
+        environment: ["MARTLET_DEVICE_SECRET": proof])
       let token = try String(contentsOfFile: folder.tokenFile, encoding: .utf8)
       Console.say(
         try Demo.introduction(
