@@ -117,7 +117,7 @@ struct ControllerSessionMachine {
         credential = nextCredential
         return [.send(.authenticated(now, expiresAt: principal.expiresAt))]
       } catch {
-        return [.send(.error(error.text))]
+        return refuse(error, now: now)
       }
     }
   }
@@ -126,14 +126,20 @@ struct ControllerSessionMachine {
     visit.recheckIfDue().map { _ in [.check(.stay, credential: credential)] } ?? []
   }
 
-  private mutating func renew(by token: String) -> [Action] {
+  private mutating func renew(by token: String, now: Timestamp) -> [Action] {
     do {
       try visit.beginRenewal()
       nextCredential = token
       return [.check(.renewal, credential: token)]
     } catch {
-      return [.send(.error(error.text))]
+      return refuse(error, now: now)
     }
+  }
+
+  /// Another token was refused. That is a mistake, unless nobody could check it.
+  private mutating func refuse(_ error: RenewalError, now: Timestamp) -> [Action] {
+    if error != .unavailable, let end = visit.countMistake(now: now) { return [.close(end)] }
+    return [.send(.error(error.text))]
   }
 
   private mutating func changed(_ change: AccessChange) -> [Action] {
@@ -194,7 +200,7 @@ struct ControllerSessionMachine {
     do throws(WebMACSRejection) {
       switch try WebMACSControllerMessage(parsing: frame) {
       case .ping: return [.send(.pong)]
-      case .auth(let token): return renew(by: token)
+      case .auth(let token): return renew(by: token, now: now)
       case .batch(let batch): return take(batch, of: controller, settings, now: now)
       }
     } catch {

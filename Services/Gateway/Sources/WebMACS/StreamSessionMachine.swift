@@ -86,17 +86,23 @@ struct StreamSessionMachine {
       // The other token may bring another role.
       return [.send(.authenticated(now, expiresAt: principal.expiresAt))] + look()
     } catch {
-      return [.send(.error(error.text))]
+      return refuse(error, now: now)
     }
   }
 
-  private mutating func beginRenewal(_ token: String) -> [Action] {
+  private mutating func beginRenewal(_ token: String, now: Timestamp) -> [Action] {
     do {
       try visit.beginRenewal()
       return [.renew(token: token)]
     } catch {
-      return [.send(.error(error.text))]
+      return refuse(error, now: now)
     }
+  }
+
+  /// Another token was refused. That is a mistake, unless nobody could check it.
+  private mutating func refuse(_ error: RenewalError, now: Timestamp) -> [Action] {
+    if error != .unavailable, let end = visit.countMistake(now: now) { return [.close(end)] }
+    return [.send(.error(error.text))]
   }
 
   private mutating func tick(now: Timestamp) -> [Action] {
@@ -160,7 +166,7 @@ struct StreamSessionMachine {
     do throws(WebMACSRejection) {
       switch try WebMACSStreamMessage(parsing: frame) {
       case .ping: return [.send(.pong)]
-      case .auth(let token): return beginRenewal(token)
+      case .auth(let token): return beginRenewal(token, now: now)
       }
     } catch {
       return visit.countMistake(now: now).map { [.close($0)] } ?? [.send(.error(error.message))]
