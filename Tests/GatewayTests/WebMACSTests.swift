@@ -59,6 +59,31 @@ import WebSocketTestClient
     }
   }
 
+  @Test func `An app hears a controller as any appliance, beside the dashboards`() async throws {
+    try await Self.run { gateway in
+      let token = try await gateway.deviceToken(Self.first)
+      try await gateway.subscribed(to: Self.first) { app in
+        try await RawClient.open(port: gateway.port, "/ws/datapoints/stream?token=\(gateway.token())") { dashboard in
+          _ = try await dashboard.read()
+          try await RawClient.open(port: gateway.port, "/ws/controller/telemetry?token=\(token)") { controller in
+            try await controller.send(Self.batch([("a", 1)]))
+            #expect(try await Self.datapoints(dashboard) == ["a": "1"])
+            let event = try Event(parsing: try await app.read().payload)
+            #expect(event.type == .datapoints && event.applianceID == Self.first && event.id != nil)
+            #expect(
+              String(decoding: event.data, as: UTF8.self)
+                == #"{"experiment_public_id":"exp-1","datapoints":[{"event_public_id":"a","value":1}]}"#)
+          }
+        }
+        // The dashboards have gone, the app has not.
+        try await RawClient.open(port: gateway.port, "/ws/controller/telemetry?token=\(token)") { controller in
+          try await controller.send(Self.batch([("b", 2)]))
+          #expect(try Event(parsing: try await app.read().payload).type == .datapoints)
+        }
+      }
+    }
+  }
+
   @Test func `Values that come faster than they go out are told by the last one`() async throws {
     try await Self.run { gateway in
       let token = try await gateway.deviceToken(Self.first)
