@@ -34,5 +34,6 @@ package struct Migration: Hashable, Sendable {
     Migration(10, "0010_rules.sql", PackageResources._010_rules_sql),
     Migration(11, "0011_webhooks.sql", PackageResources._011_webhooks_sql),
     Migration(12, "0012_webmacs.sql", PackageResources._012_webmacs_sql),
+    Migration(13, "0013_webhook_tidings.sql", PackageResources._013_webhook_tidings_sql),
   ]
 }

@@ -11,16 +11,31 @@ package struct WebhookInterest: Hashable, Sendable {
   }
 
   /// Nobody wants anything.
-  package static let none = WebhookInterest(scopes: [:])
+  package static let none = WebhookInterest([])
 
   private let scopes: [WebhookEventType: Scope]
+
+  /// - Parameter wants: for each webhook its types, empty for all, and the appliances that it is told of, nil for all.
+  init(_ wants: [(types: [WebhookEventType], appliances: [ApplianceID]?)]) {
+    var scopes: [WebhookEventType: Scope] = [:]
+    for (types, appliances) in wants where appliances?.isEmpty != true {
+      for type in types.isEmpty ? WebhookEventType.selectable : types {
+        if appliances == nil { scopes[type, default: Scope()].isEverything = true }
+        scopes[type, default: Scope()].appliances.formUnion(appliances ?? [])
+      }
+    }
+    self.scopes = scopes
+  }
 
   package func contains(_ type: WebhookEventType, of appliance: ApplianceID) -> Bool {
     guard let scope = scopes[type] else { return false }
     return scope.isEverything || scope.appliances.contains(appliance)
   }
 
-  package func contains(_ type: WebhookEventType) -> Bool { scopes[type] != nil }
+  /// How often anything has changed that decides who wants what.
+  package static func revision(in session: PostgresSession) throws(PostgresError) -> Int64 {
+    try session.query("SELECT number FROM revisions WHERE name = 'webhooks'").decode(Int64.self).first ?? 0
+  }
 
   /// Reads what every enabled webhook wants, of what its owner may see.
   package static func read(in session: PostgresSession) throws -> WebhookInterest {
@@ -36,14 +51,9 @@ package struct WebhookInterest: Hashable, Sendable {
         )::text[] END
       FROM webhooks webhook JOIN users owner ON owner.id = webhook.owner_id WHERE webhook.disabled_at IS NULL
       """)
-    var scopes: [WebhookEventType: Scope] = [:]
-    for (types, isEverything, appliances) in try rows.decode([String].self, Bool.self, [String].self) {
-      let known = appliances.compactMap { try? ApplianceID($0) }
-      for type in WebhookEventType.selectable where types.isEmpty || types.contains(type.rawValue) {
-        scopes[type, default: Scope()].isEverything = scopes[type]?.isEverything == true || isEverything
-        scopes[type]?.appliances.formUnion(known)
-      }
-    }
-    return WebhookInterest(scopes: scopes.filter { $0.value.isEverything || !$0.value.appliances.isEmpty })
+    return WebhookInterest(
+      try rows.decode([String].self, Bool.self, [String].self).map { types, isEverything, appliances in
+        (types.compactMap { WebhookEventType(rawValue: $0) }, isEverything ? nil : appliances.compactMap { try? ApplianceID($0) })
+      })
   }
 }

@@ -18,6 +18,8 @@ package struct WebhookRows: Sendable {
   package init(_ interest: WebhookInterest) { self.interest = interest }
 
   package var count: Int { messages.count }
+  /// What is sent for each.
+  var bodies: [String] { messages.map { String(decoding: $0.body, as: UTF8.self) } }
 
   /// Whether anybody may want this: then it is worth making its data.
   package func wants(_ type: WebhookEventType, of appliance: ApplianceID) -> Bool { interest.contains(type, of: appliance) }

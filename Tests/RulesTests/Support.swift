@@ -6,6 +6,7 @@ import Logging
 import Models
 import PostgresClient
 import RuleEvaluation
+import ServiceLifecycle
 import ServiceRuntime
 import Store
 import Synchronization
@@ -53,13 +54,18 @@ struct RulesBench: Sendable {
     }
   }
 
-  private func replica(_ log: any EventLog) async throws -> [ShardWorker] {
+  private func replica(_ log: any EventLog) async throws -> [any Service] {
     var limits = ConsumerLimits(consumer: "rules")
     (limits.readWait, limits.shareInterval, limits.batchRecordsMax) = (.milliseconds(20), .milliseconds(50), 64)
     let book = RuleBook(try await owner.run { session in try RuleRows.read(in: session) }, logger: quiet)
-    let effects = RulesEffects(book: book, log: log, seriesMax: 1000, logger: quiet)
-    return ShardWorker.workers(
-      try postgres.configuration(.rules), limits, log: log, effects: effects, progress: ShardProgress(consumer: "rules"), logger: quiet)
+    let interest = InterestBook()
+    let effects = RulesEffects(book: book, interest: interest, log: log, seriesMax: 1000, logger: quiet)
+    let keeper = BookKeeper(
+      pool: PostgresPool(try postgres.configuration(.rules), limits: .init(connectionsMax: 1), logger: quiet), book: book,
+      interest: interest, logger: quiet)
+    return [keeper]
+      + ShardWorker.workers(
+        try postgres.configuration(.rules), limits, log: log, effects: effects, progress: ShardProgress(consumer: "rules"), logger: quiet)
   }
 
   func save(_ rules: [String]) async throws {

@@ -3,11 +3,12 @@ import Logging
 import PostgresClient
 import ServiceLifecycle
 
-/// Keeps the book as PostgreSQL has it, asking once a second what its revision is. A shard that is about to commit by older rules does not wait for that: it renews the
+/// Keeps both books as PostgreSQL has them, asking once a second what their revisions are. A shard that is about to commit by older rules does not wait for that: it renews the
 /// book itself.
 struct BookKeeper: Service {
   let pool: PostgresPool
   let book: RuleBook
+  let interest: InterestBook
   let logger: Logger
 
   static let interval = Duration.seconds(1)
@@ -20,7 +21,10 @@ struct BookKeeper: Service {
       // Ends early, and with an error, at a shutdown.
       guard (try? await cancelWhenGracefulShutdown({ try await Task.sleep(for: pause) })) != nil else { return }
       do {
-        try await pool.withConnection { session in try book.renew(in: session) }
+        try await pool.withConnection { session in
+          try book.renew(in: session)
+          try interest.renew(in: session)
+        }
         backoff.reset()
         wait = Self.interval
       } catch {

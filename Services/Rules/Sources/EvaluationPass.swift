@@ -21,6 +21,8 @@ struct EvaluationPass {
   /// What is other than in `stored`.
   private(set) var touched: [ApplianceID: ApplianceState] = [:]
   private(set) var effects: [Effect] = []
+  /// What webhooks are told of the records; of rules that fire they are told when the effects are stored.
+  private(set) var tidings: Tidings
   private(set) var evaluationCount = 0
   private(set) var lateCount = 0
   private(set) var refusedCount = 0
@@ -28,8 +30,9 @@ struct EvaluationPass {
 
   init(
     _ stored: [ApplianceID: ApplianceState], _ plans: RulePlans, seriesCount: Int = 0, seriesMax: Int = .max,
-    clock: Timestamp = Timestamp(microseconds: 0)
+    clock: Timestamp = Timestamp(microseconds: 0), tidings: Tidings = Tidings()
   ) {
+    self.tidings = tidings
     (self.stored, self.plans, self.seriesCount, self.seriesMax, self.clock) = (stored, plans, seriesCount, seriesMax, clock)
   }
 
@@ -52,6 +55,7 @@ struct EvaluationPass {
     // A log's clock that is nowhere near is no time to reckon with.
     guard case .event(let event) = record.content, PartitionDay(of: record.id.receivedAt).isPossible else { return }
     clock = max(clock, record.id.receivedAt)
+    tidings.take(event, record, at: clock)
     if let alarm = DeviceAlarm(event) { effects.append(.device(alarm, at: clock)) }
     let (now, room) = (clock, seriesMax - seriesCount)
     let evaluation = change(event.applianceID) { state, rules in

@@ -27,7 +27,8 @@ package enum Rules {
     context.metrics.addCollector("shards") { progress.samples(now: .now()) }
     context.health.addCheck("postgres") { try progress.check() }
     context.health.addCheck("log") { _ = try await log.usage() }
-    let effects = RulesEffects(book: book, log: log, seriesMax: configuration.seriesMax, logger: context.logger)
+    let interest = InterestBook()
+    let effects = RulesEffects(book: book, interest: interest, log: log, seriesMax: configuration.seriesMax, logger: context.logger)
     // A pool of its own, so that neither waits for the other.
     let webhookPool = PostgresPool(configuration.postgres, limits: .init(connectionsMax: 2), logger: context.logger)
     for (name, help) in WebhookDispatcher.metricDescriptions { context.metrics.describe(name, help) }
@@ -35,7 +36,7 @@ package enum Rules {
       webhookPool, WebhookSweeper(configuration.webhooks.limits, pool: webhookPool, logger: context.logger),
       WebhookDispatcher(configuration.webhooks, pool: webhookPool, group: context.eventLoopGroup, logger: context.logger),
     ]
-    return [log, pool, BookKeeper(pool: pool, book: book, logger: context.logger)] + webhooks
+    return [log, pool, BookKeeper(pool: pool, book: book, interest: interest, logger: context.logger)] + webhooks
       + ShardWorker.workers(
         configuration.postgres, configuration.limits, log: log, effects: effects, progress: progress, logger: context.logger)
   }
@@ -44,20 +45,24 @@ package enum Rules {
 /// The rules of one replica, for each shard that it owns.
 struct RulesEffects: LogEffects {
   let book: RuleBook
+  let interest: InterestBook
   let log: any EventLog
   let seriesMax: Int
   let logger: Logger
   private let metrics = RulesMetrics()
 
-  init(book: RuleBook, log: any EventLog, seriesMax: Int, logger: Logger) {
-    (self.book, self.log, self.seriesMax, self.logger) = (book, log, seriesMax, logger)
+  init(book: RuleBook, interest: InterestBook, log: any EventLog, seriesMax: Int, logger: Logger) {
+    (self.book, self.interest, self.log, self.seriesMax, self.logger) = (book, interest, log, seriesMax, logger)
   }
 
   func effects(of shard: Int, on connection: PostgresConnection) async throws -> any ShardEffects {
     // By older rules than the shard's last owner had, what that one remembered would be taken for something of a rule that is gone.
-    try await connection.run { session in try book.renew(in: session) }
+    try await connection.run { session in
+      try book.renew(in: session)
+      try interest.renew(in: session)
+    }
     return try await ShardEngine(
-      shard: shard, connection: connection, book: book,
+      shard: shard, connection: connection, book: book, interest: interest,
       outbox: OutboxSender(log: log, book: book, metrics: metrics, logger: logger), seriesMax: seriesMax, metrics: metrics, logger: logger)
   }
 }

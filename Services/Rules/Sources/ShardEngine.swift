@@ -11,6 +11,7 @@ actor ShardEngine: ShardEffects {
   private let shard: Int
   private let connection: PostgresConnection
   private let book: RuleBook
+  private let interest: InterestBook
   private let outbox: OutboxSender
   private let seriesMax: Int
   private let metrics: RulesMetrics
@@ -22,16 +23,20 @@ actor ShardEngine: ShardEffects {
   /// Whether what is remembered may belong to other rules than those of `plans`.
   private var mayHoldOthers = true
   private var clock = Timestamp(microseconds: 0)
+  /// What webhooks were told, as far as it counts for what they are told next.
+  private var told: WebhookMemory
 
   /// The rules were changed since the book was read: what was worked out by the old ones is not stored.
   private struct RulesChanged: Error {}
 
   init(
-    shard: Int, connection: PostgresConnection, book: RuleBook, outbox: OutboxSender, seriesMax: Int, metrics: RulesMetrics, logger: Logger
+    shard: Int, connection: PostgresConnection, book: RuleBook, interest: InterestBook, outbox: OutboxSender, seriesMax: Int,
+    metrics: RulesMetrics, logger: Logger
   ) async throws {
-    (self.shard, self.connection, self.book, self.outbox) = (shard, connection, book, outbox)
+    (self.shard, self.connection, self.book, self.interest, self.outbox) = (shard, connection, book, interest, outbox)
     (self.seriesMax, self.metrics, self.logger) = (seriesMax, metrics, logger)
     plans = RulePlans(book.current)
+    told = try await connection.run { session in try WebhookMemory.load(shard: shard, in: session) }
     var states: [ApplianceID: ApplianceState] = [:]
     for (id, bytes) in try await connection.run({ session in try RuleStates.load(shard: shard, in: session) }) {
       guard let id = try? ApplianceID(id), let state = ApplianceState(bytes) else {
@@ -89,7 +94,8 @@ actor ShardEngine: ShardEffects {
       plans = RulePlans(current)
       mayHoldOthers = true
     }
-    var pass = EvaluationPass(states, plans, seriesCount: seriesCount, seriesMax: seriesMax, clock: clock)
+    var pass = EvaluationPass(
+      states, plans, seriesCount: seriesCount, seriesMax: seriesMax, clock: clock, tidings: Tidings(told, interest.current))
     if mayHoldOthers { pass.forgetOthers() }
     return pass
   }
@@ -107,10 +113,15 @@ actor ShardEngine: ShardEffects {
     next.position = last?.id ?? cursor.position
     let (target, shard, edition, changes) = (next, shard, plans.edition, pass.changes)
     let rows = EffectRows(pass.effects, edition)
+    var tidings = pass.tidings
+    tidings.add(pass.firings, of: edition.byID, at: next.position)
+    let (messages, remembered) = (tidings.rows, tidings.changes)
     try await connection.transaction { session in
       guard try RuleRows.revision(in: session).rules == edition.revision.rules else { throw RulesChanged() }
       try RuleStates.store(changes, shard: shard, in: session)
       try rows.write(in: session)
+      try messages.write(in: session)
+      try remembered.store(shard: shard, in: session)
       try cursor.move(to: target, in: session)
     }
     metrics.committed(pass)
@@ -121,6 +132,7 @@ actor ShardEngine: ShardEffects {
   private func keep(_ pass: EvaluationPass) {
     for (id, state) in pass.touched { states[id] = state.isEmpty ? nil : state }
     (seriesCount, clock, mayHoldOthers) = (pass.seriesCount, pass.clock, false)
+    told.add(pass.tidings.changes, forgettingBefore: clock + (.zero - Tidings.readingInterval))
   }
 
   private func pass(_ record: LogRecord, because error: PostgresError, from cursor: LogCursor) async throws -> LogCursor {

@@ -111,7 +111,8 @@ struct WebhookRoutes: Sendable {
     let secret = WebhookSecret()
     let webhook: Webhook
     do { webhook = try await webhooks.create(settings, of: owner, secret: secret) } catch let error as StoreError {
-      throw Self.problem(error)
+      guard error.code == .notFound else { throw Self.problem(error) }
+      throw Problem(.invalidBody, violations: [Violation(place: "/owner_id", detail: "names a user who does not exist")])
     }
     await announcer.changed(.user(owner))
     return .json(
@@ -199,8 +200,6 @@ struct WebhookRoutes: Sendable {
     switch error.code {
     case .alreadyExists: Problem(.alreadyExists, "The owner has a webhook of this name already.")
     case .inUse: Problem(.limitReached, error.description + ".")
-    case .notFound where error.description.contains("user"):
-      Problem(.invalidBody, violations: [Violation(place: "/owner_id", detail: "names a user who does not exist")])
     default: Problem(.webhookNotFound)
     }
   }

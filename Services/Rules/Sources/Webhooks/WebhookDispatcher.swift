@@ -64,9 +64,6 @@ package struct WebhookDispatcher: Service {
     }
   }
 
-  /// Looks for due deliveries at once, for whoever has just stored some.
-  package func wake() { inbox.ring() }
-
   package func run() async throws {
     await withGracefulShutdownHandler {
       await withDiscardingTaskGroup { group in
