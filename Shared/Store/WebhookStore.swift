@@ -64,6 +64,23 @@ package struct WebhookStore: Sendable {
     return try Self.decode(rows).first
   }
 
+  /// The owner's webhook of this name, if there is one.
+  package func webhook(named name: String, of ownerID: String) async throws -> Webhook? {
+    let rows = try await pool.query(
+      "SELECT \(Self.columns) FROM webhooks WHERE owner_id = $1 AND name = $2", [.text(ownerID), .text(name)], timeout: Self.callTimeout)
+    return try Self.decode(rows).first
+  }
+
+  /// Whether the webhook's messages are signed with this secret. Only the tables' owner may ask.
+  package func signs(_ secret: WebhookSecret, for id: WebhookID) async throws -> Bool {
+    let rows = try await pool.query(
+      """
+      SELECT EXISTS (
+        SELECT FROM webhook_secrets WHERE webhook_id = $1::text::uuid AND secret = $2 AND (expires_at IS NULL OR expires_at > now()))
+      """, [.text(id.text), .bytea(secret.bytes)], timeout: Self.callTimeout)
+    return try rows.decode(Bool.self) == [true]
+  }
+
   /// Adds a webhook, enabled.
   ///
   /// - Throws: `StoreError` `.alreadyExists` for a name that the owner has used; `.notFound` when there is no such owner; `.inUse` past `countMax`.
@@ -164,6 +181,11 @@ package struct WebhookStore: Sendable {
 
   /// Secrets of one webhook that may be valid at a time; each makes the header longer.
   package static let secretsMax = 5
+}
+
+extension AccountStore {
+  /// The webhooks of the same database.
+  package var webhooks: WebhookStore { WebhookStore(pool) }
 }
 
 extension StoreError {

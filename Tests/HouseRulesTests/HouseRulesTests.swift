@@ -43,6 +43,7 @@ import Testing
     ],
     "Martletctl": [
       "Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "MQTTClient", "ServerURL", "ServiceRuntime", "Backoff",
+      "OutboundGate",
     ],
   ]
 

@@ -65,6 +65,42 @@ import Testing
     }
   }
 
+  @Test func `apply makes webhooks with secrets from files, and names every mistake in them`() async throws {
+    try await CommandFixture.run([.postgres, .redis]) { fixture in
+      _ = try await fixture.martletctl("migrate")
+      let folder = FileManager.default.temporaryDirectory.appending(path: "apply-\(UUID().uuidString)").path(percentEncoded: false)
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      defer { try? FileManager.default.removeItem(atPath: folder) }
+      func write(_ secret: String) throws { try (secret + "\n").write(toFile: folder + "/secret", atomically: true, encoding: .utf8) }
+      func file(_ entry: String) -> String {
+        "users: [{id: demo}]\nwebhooks: [{name: plant, owner: demo, secret_file: \(folder)/secret, \(entry)}]\n"
+      }
+
+      try write("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+      let wanted = file("url: 'https://hooks.example.org/a', event_types: [alarm.raised], in_flight_max: 1")
+      let planned = try await fixture.martletctl("apply", "-", "--dry-run", input: wanted)
+      #expect(planned.status == .exited(0), "\(planned)")
+      #expect(planned.output == "+ user demo (demo, viewer)\n+ webhook plant of demo (https://hooks.example.org/a)\n2 changes to make\n")
+      #expect(try await fixture.martletctl("apply", "-", input: wanted).output == planned.output.replacing("to make", with: "made"))
+      #expect(try await fixture.martletctl("apply", "-", input: wanted).output == "nothing to change\n")
+
+      try write("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")
+      let changed = try await fixture.martletctl("apply", "-", input: file("url: 'https://hooks.example.org/b', enabled: false"))
+      #expect(changed.output == "~ webhook plant of demo\n~ secret of webhook plant of demo\n2 changes made\n")
+
+      try write("whsec_short")
+      let wrong = try await fixture.martletctl(
+        "apply", "-", input: file("url: 'http://10.0.0.1/', event_types: [nothing], in_flight_max: 99, enabled: maybe"))
+      #expect(wrong.status == .exited(65))
+      for place in ["event_types[0]", "in_flight_max", "enabled"] {
+        #expect(wrong.errors.contains("webhooks[0].\(place)"), "\(wrong.errors)")
+      }
+      let private_ = try await fixture.martletctl("apply", "-", input: file("url: 'http://10.0.0.1/'"))
+      #expect(private_.errors.contains("webhooks[0].url") && private_.errors.contains("webhooks[0].secret_file"))
+      #expect(!private_.errors.contains("whsec_short"))
+    }
+  }
+
   @Test func `a camera that is taken at its word is warned of, and listed by an audit`() async throws {
     try await CommandFixture.run([.postgres, .redis]) { fixture in
       _ = try await fixture.martletctl("migrate")

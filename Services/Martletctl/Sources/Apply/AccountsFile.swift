@@ -27,6 +27,7 @@ struct AccountsFile: Sendable, Equatable {
 
   var users: [UserEntry] = []
   var appliances: [ApplianceEntry] = []
+  var webhooks: [WebhookEntry] = []
 
   static let bytesMax = 16 << 20
 
@@ -45,12 +46,16 @@ struct AccountsFile: Sendable, Equatable {
   /// Checks that every owner and everyone whom something is shared with is in the file or among `present`.
   func requireUsers(among present: Set<String>) throws(AccountsFileError) {
     let known = present.union(users.map(\.user.id))
-    let problems = appliances.flatMap { entry in
+    var problems = appliances.flatMap { entry in
       let named = entry.appliance.shares.keys.sorted().map { ("shared_with", $0) } + [("owner", entry.appliance.ownerID)]
       return named.filter { !known.contains($0.1) }.map { member, user in
         let place = Place(path: "\(entry.place.path).\(member)", line: entry.place.line)
         return AccountsFileError.Problem(place: place, text: "there is no user “\(user)”: add it under users")
       }
+    }
+    problems += webhooks.filter { !known.contains($0.ownerID) }.map { entry in
+      let place = Place(path: "\(entry.place.path).owner", line: entry.place.line)
+      return AccountsFileError.Problem(place: place, text: "there is no user “\(entry.ownerID)”: add it under users")
     }
     guard problems.isEmpty else { throw AccountsFileError(problems: problems) }
   }

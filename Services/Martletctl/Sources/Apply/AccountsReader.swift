@@ -12,11 +12,13 @@ struct AccountsReader {
   mutating func file(_ root: Node?) -> AccountsFile {
     var file = AccountsFile()
     guard let root, root.null == nil else { return file }
-    guard let members = members(root, known: ["users", "appliances"], at: "") else { return file }
+    guard let members = members(root, known: ["users", "appliances", "webhooks"], at: "") else { return file }
     file.users = entries(members["users"], at: "users").compactMap { user($0, at: $1) }
     file.appliances = entries(members["appliances"], at: "appliances").compactMap { appliance($0, at: $1) }
+    file.webhooks = entries(members["webhooks"], at: "webhooks").compactMap { webhook($0, at: $1) }
     refuseRepetitions(file.users.map { ($0.user.id, $0.place) }, of: "user")
     refuseRepetitions(file.appliances.map { ($0.appliance.id.rawValue, $0.place) }, of: "appliance")
+    refuseRepetitions(file.webhooks.map { ("\($0.ownerID)/\($0.settings.name)", $0.place) }, of: "webhook")
     return file
   }
 
@@ -51,6 +53,43 @@ struct AccountsReader {
     let appliance = Appliance(
       id: id, ownerID: owner, dialect: dialect, name: name, shares: roles, acceptsUnproven: acceptsUnproven)
     return .init(appliance: appliance, controller: controller(members, at: path), place: Self.place(node, path))
+  }
+
+  // MARK: Webhooks
+
+  private mutating func webhook(_ node: Node, at path: String) -> AccountsFile.WebhookEntry? {
+    let known: Set = ["name", "owner", "url", "event_types", "appliance_ids", "in_flight_max", "enabled", "secret_file"]
+    guard let members = members(node, known: known, at: path) else { return nil }
+    let name = text(members["name"], at: path + ".name", of: node, wants: "a name")
+    let owner = userID(members["owner"], at: path + ".owner", of: node)
+    let url = text(members["url"], at: path + ".url", of: node, wants: "an https:// address")
+    let secretFile = text(members["secret_file"], at: path + ".secret_file", of: node, wants: "the name of a file with the secret")
+    let isEnabled = boolean(members["enabled"], at: path + ".enabled", default: true)
+    let inFlight = members["in_flight_max"].map { $0.int }
+    let range = WebhookSettings.inFlightRange
+    if let inFlight, !(inFlight.map { range.contains($0) } ?? false) {
+      complain("is a whole number from \(range.lowerBound) to \(range.upperBound)", node, path + ".in_flight_max")
+    }
+    let types = entries(members["event_types"], at: path + ".event_types").compactMap { element, place in eventType(element, at: place) }
+    let appliances = entries(members["appliance_ids"], at: path + ".appliance_ids").compactMap { applianceID($0, at: $1, of: $0) }
+    guard let name, let owner, let url, let secretFile, let isEnabled else { return nil }
+    guard WebhookSettings.namesRange_bytes.contains(name.utf8.count) else {
+      return complain("must have 1 to \(WebhookSettings.namesRange_bytes.upperBound) bytes", node, path + ".name")
+    }
+    let settings = WebhookSettings(
+      name: name, url: url, types: Set(types), appliances: Set(appliances),
+      inFlightMax: (inFlight ?? nil) ?? WebhookSettings.inFlightDefault)
+    return .init(
+      ownerID: owner, settings: settings, isEnabled: isEnabled, secretFile: secretFile, place: Self.place(node, path))
+  }
+
+  private mutating func eventType(_ node: Node, at path: String) -> WebhookEventType? {
+    guard let text = text(node, at: path, of: node, wants: "an event type") else { return nil }
+    guard let type = WebhookEventType(rawValue: text), WebhookEventType.selectable.contains(type) else {
+      let words = WebhookEventType.selectable.map(\.rawValue).joined(separator: ", ")
+      return complain("“\(text.prefix(80))” is not known: one of \(words) is wanted", node, path)
+    }
+    return type
   }
 
   // MARK: Lab controllers

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Models
+import OutboundGate
 import RedisClient
 import ServiceRuntime
 import Store
@@ -36,6 +37,15 @@ struct Apply: AsyncParsableCommand {
               - {id: oven-temperature, name: Oven, unit: °C}
             plugins:              # all that it has; left out, they stay as they are
               - {id: thermo, name: Thermometer, enabled: true, sensors: [oven-temperature]}
+        webhooks:
+          - name: plant           # unique among the owner's
+            owner: demo
+            url: https://hooks.example.org/martlet
+            secret_file: plant.secret  # beside this file: echo whsec_$(openssl rand -base64 32)
+            event_types: [alarm.raised, alarm.cleared]  # all when left out
+            appliance_ids: [EPIC-001]  # all that the owner may see when left out
+            in_flight_max: 1      # 8 when left out; with 1, messages keep their order
+            enabled: true         # when left out
       """)
 
   @Argument(help: "The file, or - for standard input.")
@@ -54,11 +64,15 @@ struct Apply: AsyncParsableCommand {
       let passwords = try report { () throws(AccountsFileError) in try PasswordFiles(of: wanted, in: folder) }
       let values = try ConfigurationValues(postgres, redis, file)
       warn(wanted.appliances.compactMap(\.appliance.warning))
+      let gate = try OutboundGate(reading: values)
+      let webhooks = try report { () throws(AccountsFileError) in try DeclaredWebhooks(of: wanted, in: folder, gate: gate) }
       try await Connections.withAccounts(values) { store in
         let present = try await store.accounts()
         try report { () throws(AccountsFileError) in try wanted.requireUsers(among: Set(present.users.keys)) }
         if dryRun {
-          show(try await store.apply(wanted.accounts(), dryRun: true).map(\.description) + passwords.carryOut(in: store, dryRun: true))
+          show(
+            try await store.apply(wanted.accounts(), dryRun: true).map(\.description) + passwords.carryOut(in: store, dryRun: true)
+              + webhooks.carryOut(in: store.webhooks, dryRun: true))
         } else {
           // The announcement's way is known to be open before anything is changed.
           try await Connections.withRedis(values) { redis in
@@ -66,7 +80,8 @@ struct Apply: AsyncParsableCommand {
             // The accounts are there whatever becomes of the passwords, so they are announced first.
             try await announce(redis)
             let passwordChanges = try await passwords.carryOut(in: store, dryRun: false)
-            show(changes + passwordChanges)
+            let webhookChanges = try await webhooks.carryOut(in: store.webhooks, dryRun: false)
+            show(changes + passwordChanges + webhookChanges)
             if !passwordChanges.isEmpty { try await announce(redis) }
           }
         }

@@ -12,7 +12,7 @@ enum Connections {
   /// Every variable that some command reads.
   static let variables: [ConfigurationVariable] = [
     .postgresURL, .postgresPassword, .redisURL, .redisPassword, .redisCAFile, .mqttURL, .mqttPassword, .mqttCAFile, .jwtSecret, .jwtIssuer,
-    .jwtAudience, .apiURL, .apiToken, .deviceSecret,
+    .jwtAudience, .apiURL, .apiToken, .deviceSecret, .webhooksAllowHTTP, .webhooksAllowedNetworks,
   ]
 
   /// For what the clients have to say while a command runs: warnings and worse, for a person.
