@@ -242,7 +242,7 @@ let package = Package(
         name: "Bench",
         dependencies: nio + [
           "Commands", "EventLog", "LocalStack", "Models", "MQTTClient", "RedisClient", "RuleEvaluation", "ServiceRuntime", arguments,
-          logging,
+          logging, nioHTTP,
         ],
         path: "Tests/Benchmarks",
         exclude: ["README.md", "signaling_load.py"]),

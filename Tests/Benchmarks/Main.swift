@@ -14,7 +14,9 @@ struct Bench: AsyncParsableCommand {
   @Option(help: "Seconds of the steady fan-out.") var seconds = 10
   @Option(help: "Stops to one device, idle and again while it floods.") var stops = 500
   @Option(help: "Events for the rules.") var ruleEvents = 200_000
+  @Option(help: "Messages to webhooks.") var webhookMessages = 20_000
   @Flag(help: "Measure only the rules, which need no servers.") var onlyRules = false
+  @Flag(help: "Measure only webhooks.") var onlyWebhooks = false
 
   func run() async throws {
     OpenFiles.raiseLimit()
@@ -26,9 +28,14 @@ struct Bench: AsyncParsableCommand {
     configuration.postgresSyncsToDisk = true
     configuration.environment = ["MARTLET_LOG_LEVEL": "warning"]
     configuration.progress = { Report.progress($0) }
+    if onlyWebhooks { configuration.services = [] }
+    configuration.services.removeAll { $0.executable == "rules" }
+    configuration.services.append(MartletService.Plan("rules", environment: WebhookBench.environment))
     try await LocalStack.run(configuration) { stack in
       let scene = try await Scene(stack)
       Report.heading()
+      try await WebhookBench(scene: scene, messageCount: webhookMessages).run()
+      if onlyWebhooks { return }
       try RulesBench(eventCount: ruleEvents).run()
       try await IngestBench(scene: scene, messageCount: messages).run()
       try await FanOutBench(scene: scene, clientCount: clients, seconds: seconds).run()
