@@ -68,9 +68,8 @@ struct CommandBench: Sendable {
   }
 
   func event(within limit: Duration = .seconds(60), where matches: (Event) -> Bool) async throws -> Event {
-    let record = try await record(within: limit) { if case .event(let event) = $0.content { matches(event) } else { false } }
-    guard case .event(var event) = record.content else { throw DeadlinePassed() }
-    event.id = record.id
+    let record = try await record(within: limit) { $0.event.map(matches) ?? false }
+    guard let event = record.event else { throw DeadlinePassed() }
     return event
   }
 
@@ -159,5 +158,14 @@ struct CommandBench: Sendable {
       try await body(received)
       group.cancelAll()
     }
+  }
+}
+
+extension LogRecord {
+  /// With its place in the log.
+  var event: Event? {
+    guard case .event(var event) = content else { return nil }
+    event.id = id
+    return event
   }
 }

@@ -1,10 +1,12 @@
 import Commands
 import EventLog
+import Foundation
 import LocalStack
 import Logging
 import Models
 import NIOPosix
 import RedisClient
+import Subprocess
 import Testing
 
 /// Heaters and robots through real processes: Redis, Mosquitto, two replicas of ingest, and devices that are none of ours.
@@ -67,11 +69,7 @@ import Testing
   }
 
   private func log(_ bench: CommandBench) async throws -> [Event] {
-    try await bench.log.read(shard: Bus.shard(of: bench.appliance), after: .zero, limit: 1000, wait: .zero).records.compactMap { record in
-      guard case .event(var event) = record.content else { return nil }
-      event.id = record.id
-      return event
-    }
+    try await bench.log.read(shard: Bus.shard(of: bench.appliance), after: .zero, limit: 1000, wait: .zero).records.compactMap(\.event)
   }
 
   @Test func `a robot is stopped and says so, and its events come through as the document has them`() async throws {
@@ -95,4 +93,76 @@ import Testing
       }
     }
   }
+
+  // MARK: With the simulated devices, and one that is none of ours
+
+  @Test func `the simulated heater shows what it is told, raises and clears its alarm, and its will says offline`() async throws {
+    let module = "PickleHeat.Heater"
+    try await deploy(module, .reefnet, hears: "none", says: "none") { bench in
+      let arguments = ["simulate", "heater", module, "--interval", "0.1", "--speed", "200", "--fault", "runaway", "--seed", "1"]
+      try await bench.stack.keepMartletctl("heater", arguments)
+      _ = try await online("online", bench)
+      for isActive in [true, false] {
+        let event = try await bench.event {
+          ReefnetAlarm($0).map { $0.code == "safety.thermal_runaway" && $0.isActive == isActive } ?? false
+        }
+        #expect(event.applianceID.rawValue == module)
+      }
+      for (type, data) in [
+        ("reefnet:set_param", #"{"type":"set_param","param":"heater_setpoint_c","value":26.5}"#), ("reefnet:ping", "{}"),
+        ("reefnet:config_request", #"{"type":"config_request"}"#),
+      ] { #expect(try await bench.outcome(of: try await bench.request(type, data)) == "acknowledged", "\(type)") }
+      // It takes none that do not go together, so no status shows this one.
+      let odd = try await bench.request("reefnet:set_param", #"{"parameters":{"setpoint_min_c":90}}"#, deadline: .seconds(3))
+      #expect(try await bench.outcome(of: odd) == "COMMAND_TIMEOUT")
+      try await bench.stack.kill("heater")
+      _ = try await online("offline", bench)
+    }
+  }
+
+  @Test func `the simulated robot drives, stops when it is told to, and goes on`() async throws {
+    try await deploy("OHT-1", .oht50, hears: "none", says: "none") { bench in
+      try await bench.stack.keepMartletctl("robot", ["simulate", "robot", "OHT-1", "--rate", "20", "--speed", "10", "--seed", "3"])
+      for type in ["module.discovered", "mission.started", "mission.progress", "telemetry.realtime", "safety.zone_entered"] {
+        _ = try await bench.event { $0.type.rawValue == type }
+      }
+      #expect(try await bench.outcome(of: try await bench.request("emergency_stop", #"{"reason":"manual_trigger"}"#)) == "acknowledged")
+      let stopped = try await bench.event {
+        $0.type.rawValue == "safety.estop" && CommandBench.member("trigger_type", of: $0) == "remote"
+      }
+      let cleared = try await bench.event { $0.type.rawValue == "safety.clear" && ($0.id ?? .zero) > (stopped.id ?? .zero) }
+      _ = try await bench.event { $0.type.rawValue == "mission.started" && ($0.id ?? .zero) > (cleared.id ?? .zero) }
+    }
+  }
+
+  @Test func `a device of twenty lines of Python is heard, obeys, and is missed`() async throws {
+    try await deploy("greenhouse-7", .generic, hears: "none", says: "none") { bench in
+      let broker = try bench.stack.mosquitto
+      let program = SourceFolder.root.appending(path: "deploy/examples/any_device.py").path()
+      let address = try #require(URL(string: broker.url(.simulator)))
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+          _ = try await Subprocess.run(
+            .name("env"),
+            arguments: [
+              "/usr/bin/python3", program, try #require(address.host()), String(try #require(address.port)), "greenhouse-7",
+            ],
+            environment: .inherit.updating(["MQTT_USER": "simulator", "MQTT_PASSWORD": broker.password(.simulator)]), output: .discarded,
+            error: .discarded)
+        }
+        _ = try await online("online", bench)
+        let telemetry = try await bench.event { $0.type.rawValue == "telemetry" }
+        #expect(telemetry.readings().map(\.metric) == ["temperature"])
+        #expect(try await bench.outcome(of: try await bench.request("door.open", #"{"wide":true}"#)) == "acknowledged")
+        let opened = try await bench.event { $0.type.rawValue == "door.open" }
+        #expect(String(decoding: opened.data, as: UTF8.self) == #"{"wide": true}"#)
+        group.cancelAll()
+      }
+      _ = try await online("offline", bench)
+    }
+  }
+}
+
+private enum SourceFolder {
+  static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 }

@@ -11,20 +11,21 @@ struct Backbone: Sendable {
 
   /// Runs `body` with a backbone of its own.
   static func run(
-    appliances: [String], gateways: Int = 2, environment: [String: String] = [:], _ body: @Sendable (Backbone) async throws -> Void
+    appliances: [String], dialect: String = "epicura", gateways: Int = 2, rules: Int = 0, environment: [String: String] = [:],
+    _ body: @Sendable (Backbone) async throws -> Void
   ) async throws {
-    var configuration = LocalStackConfiguration.whole(gateways: gateways)
+    var configuration = LocalStackConfiguration.whole(gateways: gateways, rules: rules)
     configuration.environment = environment.merging(["MARTLET_LOG_LEVEL": "info"]) { own, _ in own }
     try await LocalStack.run(configuration) { stack in
       let accounts = "\(stack.folder.path)/accounts.yaml"
-      try Self.accounts(appliances).write(toFile: accounts, atomically: true, encoding: .utf8)
+      try Self.accounts(appliances, dialect: dialect).write(toFile: accounts, atomically: true, encoding: .utf8)
       try await stack.martletctl("apply", accounts)
       try await body(Backbone(stack: stack, token: stack.martletctl("token", user)))
     }
   }
 
-  static func accounts(_ appliances: [String]) -> String {
-    let rows = appliances.map { "  - id: \($0)\n    dialect: epicura\n    owner: \(user)\n" }
+  static func accounts(_ appliances: [String], dialect: String = "epicura") -> String {
+    let rows = appliances.map { "  - id: \($0)\n    dialect: \(dialect)\n    owner: \(user)\n" }
     return "users:\n  - id: \(user)\nappliances:\n" + rows.joined()
   }
 

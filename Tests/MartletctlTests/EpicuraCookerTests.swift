@@ -95,7 +95,7 @@ import Testing
     let appliance = try ApplianceID("EPIC-001")
     var seen: Set<String> = []
     for event in story(seed: 6, rates: .init(warning: 0.5, critical: 0.3, alert: 1), steps: 1500, seconds: 60) {
-      let publication = try CookerPart.publication(event, of: appliance, at: .init(microseconds: 0))
+      let publication = try SimulatedCooker.publication(event, of: appliance, at: .init(microseconds: 0))
       let topic = try #require(EpicuraTopic(publication.topic))
       #expect(topic.kind == .event(try EventType(event.type)))
       let fixture = try JSONObject(parsing: Array(Data(contentsOf: Self.fixture(event.type))))
