@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from standardwebhooks.webhooks import Webhook
 
 told = threading.Lock()
+failed = set()
 
 
 def tell(**members):
@@ -53,6 +54,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def fail(self):
         self.answer(500, b"out of \x1b[31mcheese")
+
+    def failonce(self):
+        if self.path in failed:
+            return self.ok()
+        failed.add(self.path)
+        self.fail()
 
     def busy(self, seconds):
         self.answer(503, retry_after=seconds)
