@@ -28,7 +28,12 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200)
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        length = int(self.headers.get("content-length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # Whoever was killed in the middle of a request has not made it.
+            self.close_connection = True
+            return
         with open(sys.argv[2]) as file:
             wanted = json.load(file).get(self.path, {"mode": "ok"})
         seen = {"path": self.path, "id": self.headers["webhook-id"], "host": self.headers["host"], "at": time.time()}
