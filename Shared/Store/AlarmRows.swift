@@ -22,12 +22,15 @@ package enum AlarmRows {
     /// Empty where it is about no metric.
     package let metric: String
     package let value: Double?
-    /// By the log's time.
+    /// By the log's time; of several, the newest.
     package let at: Timestamp
+    /// Of several, the first.
+    package var firstAt: Timestamp
     package var count = 1
 
     package init(_ alarm: Name, name: String, severity: Severity, metric: String = "", value: Double? = nil, at: Timestamp) {
-      (self.alarm, self.name, self.severity, self.metric, self.value, self.at) = (alarm, name, severity, metric, value, at)
+      (self.alarm, self.name, self.severity, self.metric, self.value) = (alarm, name, severity, metric, value)
+      (self.at, firstAt) = (at, at)
     }
   }
 
@@ -58,7 +61,7 @@ package enum AlarmRows {
     let rows = try session.query(
       """
       INSERT INTO alarms AS open (appliance_id, source, name, severity, metric, value, raised_count, raised_at, updated_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
       ON CONFLICT (appliance_id, source) WHERE cleared_at IS NULL DO UPDATE SET
         name = excluded.name, severity = excluded.severity, metric = excluded.metric, value = excluded.value,
         raised_count = open.raised_count + excluded.raised_count, updated_at = greatest(open.updated_at, excluded.updated_at)
@@ -67,7 +70,7 @@ package enum AlarmRows {
       [
         raising.alarm.applianceID.column, .text(raising.alarm.source.storable), .text(raising.name.storable),
         .text(raising.severity.rawValue), .text(raising.metric.storable), raising.value.map(PostgresValue.float8) ?? .null,
-        .int8(Int64(raising.count)), .timestamptz(raising.at),
+        .int8(Int64(raising.count)), .timestamptz(raising.firstAt), .timestamptz(raising.at),
       ])
     guard let row = try rows.decode(Int64.self, Int64.self).first else {
       throw PostgresError(.unexpectedResult, message: "An alarm was raised without a row")

@@ -44,6 +44,20 @@ import Testing
     }
   }
 
+  @Test func `An alarm that is raised several times in one batch was raised at the first`() async throws {
+    try await RulesBench.run([], replicas: 0) { bench in
+      let frame = #"{"protocol":"reefnet.v1","module_id":"A-1","type":"alarm","payload":{"code":"safety.relay_stuck","active":true}}"#
+      let start = Timestamp(microseconds: 1_771_070_400_000_000)
+      let event = Event(type: .reefnetAlarm, applianceID: try ApplianceID("A-1"), timestamp: start, data: Array(frame.utf8))
+      let alarm = try #require(DeviceAlarm(event))
+      let effects = (0..<3).map { Effect.device(alarm, at: start + .seconds($0)) }
+      try await bench.owner.transaction { session in
+        try EffectRows(effects, RuleBook.Edition(RuleRows.read(in: session))).write(in: session)
+      }
+      #expect(try await bench.value("SELECT raised_count, extract(epoch FROM updated_at - raised_at)::int FROM alarms") == "3|2")
+    }
+  }
+
   @Test func `What falls due while nothing comes happens by the log's clock`() async throws {
     let clock = HandClock()
     let log = MemoryEventLog { clock.now }

@@ -58,6 +58,7 @@ private struct AlarmChanges {
     }
     var raising = raising
     raising.count += earlier.count
+    raising.firstAt = earlier.firstAt
     changes[place] = .raise(raising)
   }
 
