@@ -51,9 +51,8 @@ import Testing
       let event = Event(type: .reefnetAlarm, applianceID: try ApplianceID("A-1"), timestamp: start, data: Array(frame.utf8))
       let alarm = try #require(DeviceAlarm(event))
       let effects = (0..<3).map { Effect.device(alarm, at: start + .seconds($0)) }
-      try await bench.owner.transaction { session in
-        try EffectRows(effects, RuleBook.Edition(RuleRows.read(in: session))).write(in: session)
-      }
+      let rows = EffectRows(effects, RuleBook.Edition(try await bench.owner.run { session in try RuleRows.read(in: session) }))
+      try await bench.owner.transaction { session in try rows.write(in: session) }
       #expect(try await bench.value("SELECT raised_count, extract(epoch FROM updated_at - raised_at)::int FROM alarms") == "3|2")
     }
   }
