@@ -213,7 +213,9 @@ import Testing
   // MARK: With the simulated cooker
 
   private func cook(_ bench: CommandBench, _ manner: String) async throws {
-    let arguments = ["simulate", "epicura", bench.appliance.rawValue, "--waits", "--interval", "0.05", "--commands", manner]
+    let arguments = [
+      "simulate", "epicura", bench.appliance.rawValue, "--waits", "--speed", "1", "--interval", "0.05", "--commands", manner,
+    ]
     try await bench.stack.keepMartletctl("cooker", arguments)
     // It says `online` anew, and means it.
     _ = try await bench.event { $0.type.rawValue == "appliance:status" && String(decoding: $0.data, as: UTF8.self).contains("firmware") }
