@@ -15,7 +15,7 @@ SOURCES := Package.swift Services Shared Tests
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: packages
 packages: ## Install what is missing from Debian (asks for sudo when not root)
@@ -68,6 +68,11 @@ videotools: packages $(VIDEO)/ready ## Fetch the camera and the browser for the 
 video: videotools ## Watch a real video through the signaling broker, directly and by TURN
 	$(SWIFT_BUILD) --build-tests
 	MARTLET_VIDEO_PYTHON=$(abspath $(VIDEO))/bin/python swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest --filter SignalingVideoTests
+
+.PHONY: test-browser
+test-browser: packages ## Play the connection scripts with the JavaScript client in a headless Chromium
+	@deploy/install-packages chromium-headless-shell
+	/usr/bin/python3 Tests/Connections/run.py
 
 .PHONY: bench
 bench: build ## Measure throughput, latency and memory, and print the figures
