@@ -173,8 +173,9 @@ let package = Package(
     + service(
       "API",
       nio + [
-        "Access", "Commands", "Digests", "EventLog", "Models", "OutboundGate", "PostgresClient", "RedisClient", "ServiceRuntime", "Store",
-        "TrustedProxies", .product(name: "Hummingbird", package: "hummingbird"), .product(name: "HTTPTypes", package: "swift-http-types"),
+        "Access", "Commands", "Digests", "EventLog", "Models", "OutboundGate", "PostgresClient", "RedisClient", "RuleEvaluation",
+        "ServiceRuntime", "Store", "TrustedProxies", .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
         lifecycle, logging, metrics,
       ])
     + service(

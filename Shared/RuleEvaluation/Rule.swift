@@ -35,6 +35,13 @@ package struct RuleScope: Hashable, Sendable {
   }
 }
 
+extension RuleScope {
+  /// The appliances that are named without a `*`, each with its path in the rule: these must exist.
+  package var named: [(path: String, name: String)] {
+    appliances.enumerated().filter(\.element.isLiteral).map { ("appliances[\($0)]", $1.description) }
+  }
+}
+
 package struct RuleActions: Hashable, Sendable {
   package struct Order: Hashable, Sendable {
     package let type: EventType

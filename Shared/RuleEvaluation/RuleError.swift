@@ -2,10 +2,12 @@
 package struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
   /// `when.clear`; empty for the rule as a whole.
   package let path: String
-  package let description: String
+  /// What is wrong with it, without its path.
+  package let sentence: String
+  package var description: String { path.isEmpty ? sentence : "'\(path)' \(sentence)" }
 
-  init(_ path: String, _ sentence: String) {
+  package init(_ path: String, _ sentence: String) {
     self.path = path
-    description = path.isEmpty ? sentence : "'\(path)' \(sentence)"
+    self.sentence = sentence
   }
 }

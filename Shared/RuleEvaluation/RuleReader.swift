@@ -21,7 +21,7 @@ struct RuleReader {
 
   func text(_ name: String, _ bytes: ClosedRange<Int>) throws(RuleError) -> String? {
     guard has(name) else { return nil }
-    guard let text = object.string(name), bytes.contains(text.utf8.count), !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
+    guard let text = object.string(name), Self.isPlain(text, bytes) else {
       throw RuleError(path(name), "must be a text of \(bytes.lowerBound) to \(bytes.upperBound) bytes without control characters")
     }
     return text
@@ -79,9 +79,11 @@ struct RuleReader {
     let elements = try elements(name, countMax: countMax)
     var texts: [String] = []
     for (index, element) in elements.enumerated() {
-      guard element.first == UInt8(ascii: "\""), (1...Pattern.lengthMax).contains(JSONString.decode(element).utf8.count)
-      else { throw RuleError("\(path(name))[\(index)]", "must be a text of 1 to \(Pattern.lengthMax) bytes") }
-      texts.append(JSONString.decode(element))
+      let text = element.first == UInt8(ascii: "\"") ? JSONString.decode(element) : ""
+      guard Self.isPlain(text, 1...Pattern.lengthMax) else {
+        throw RuleError("\(path(name))[\(index)]", "must be a text of 1 to \(Pattern.lengthMax) bytes without control characters")
+      }
+      texts.append(text)
     }
     return texts
   }
@@ -92,6 +94,10 @@ struct RuleReader {
     guard let elements = object.elements(name) else { throw RuleError(path(name), "must be a list") }
     guard elements.count <= countMax else { throw RuleError(path(name), "has more than \(countMax) elements") }
     return elements
+  }
+
+  private static func isPlain(_ text: String, _ bytes: ClosedRange<Int>) -> Bool {
+    bytes.contains(text.utf8.count) && !text.utf8.contains { $0 < 0x20 || $0 == 0x7F }
   }
 
   private static func plain(_ value: Double) -> String { Int(exactly: value).map(String.init) ?? String(value) }

@@ -78,6 +78,10 @@ package struct Firing: Hashable, Sendable {
   package let value: Double?
   /// By the log's time.
   package let at: Timestamp
+
+  package init(ruleID: String, applianceID: ApplianceID, metric: String, value: Double?, at: Timestamp) {
+    (self.ruleID, self.applianceID, self.metric, self.value, self.at) = (ruleID, applianceID, metric, value, at)
+  }
 }
 
 package struct Clearing: Hashable, Sendable {

@@ -52,7 +52,7 @@ extension [UInt8] {
     }
     if let value {
       append(",\"value\":")
-      self += "\(value)".utf8
+      append(number: value)
     }
   }
 }

@@ -34,7 +34,7 @@ package enum AlarmRows {
     }
   }
 
-  package enum ClearReason: String, Hashable, Sendable {
+  package enum ClearReason: String, Hashable, Sendable, CaseIterable {
     case recovered
     /// The rule was changed, disabled or removed, or is not for this appliance any more.
     case ruleChanged = "rule_changed"

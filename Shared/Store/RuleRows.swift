@@ -54,16 +54,18 @@ package enum RuleRows {
 
   /// Makes the rules exist as described. Every replica goes by them with its next transaction.
   ///
-  /// - Throws: `StoreError` when there would be more than `countMax`, which is to end the transaction.
-  package static func save(_ rules: [Rule], in session: PostgresSession) throws {
-    try session.execute(
+  /// - Parameter areNew: refuse all where there is one of these ids.
+  /// - Throws: `StoreError` `.alreadyExists`, and `.tooMany` when there would be more than `countMax`; both are to end the transaction.
+  package static func save(_ rules: [Rule], areNew: Bool = false, in session: PostgresSession) throws {
+    let count = try session.execute(
       """
       INSERT INTO rules AS old (id, definition) SELECT id, definition::json FROM unnest($1::text[], $2::text[]) AS new (id, definition)
       ON CONFLICT (id) DO UPDATE SET definition = excluded.definition, updated_at = now()
-      WHERE old.definition::text <> excluded.definition::text
-      """, [.textArray(rules.map(\.id)), .textArray(rules.map { String(decoding: $0.definition, as: UTF8.self) })])
+      WHERE NOT $3 AND old.definition::text <> excluded.definition::text
+      """, [.textArray(rules.map(\.id)), .textArray(rules.map { String(decoding: $0.definition, as: UTF8.self) }), .bool(areNew)])
+    if areNew, count < rules.count { throw StoreError(.alreadyExists, "There is a rule of that id already") }
     guard try session.query("SELECT count(*) FROM rules").decode(Int64.self).first ?? 0 <= Int64(Self.countMax) else {
-      throw StoreError(.tooMany, "There can be \(Self.countMax) rules; delete some that are of no more use.")
+      throw StoreError(.tooMany, "There can be \(Self.countMax) rules: delete some that are of no more use")
     }
   }
 

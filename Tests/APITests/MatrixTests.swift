@@ -91,6 +91,16 @@ import Testing
     Row("startExperiment", "POST", controller + "/experiments/x-1/start", [200, 200, 403, 404, 200]),
     Row("stopExperiment", "POST", controller + "/experiments/x-1/stop", [200, 200, 403, 404, 200]),
     Row("deleteExperiment", "DELETE", controller + "/experiments/x-1", [204, 403, 403, 404, 404]),
+    Row("createRule", "POST", "/api/v1/rules", #"{"id":"new-%","when":{"no_data_seconds":60}}"#, [403, 403, 403, 403, 201]),
+    Row("validateRule", "POST", "/api/v1/rules/validate", #"{"id":"r","when":{"no_data_seconds":60}}"#, [403, 403, 403, 403, 204]),
+    Row("listRules", "GET", "/api/v1/rules", [403, 403, 403, 403, 200]),
+    Row("getRule", "GET", "/api/v1/rules/r-1", [403, 403, 403, 403, 200]),
+    Row("replaceRule", "PUT", "/api/v1/rules/r-1", #"{"id":"r-1","when":{"no_data_seconds":60}}"#, [403, 403, 403, 403, 200]),
+    Row("listFirings", "GET", appliance + "/firings", everyone),
+    Row("listAllAlarms", "GET", "/api/v1/alarms", [200, 200, 200, 200, 200]),
+    Row("listAlarms", "GET", appliance + "/alarms", everyone),
+    Row("acknowledgeAlarm", "POST", appliance + "/alarms/1/acknowledge", [200, 200, 403, 404, 200]),
+    Row("deleteRule", "DELETE", "/api/v1/rules/r-1", [403, 403, 403, 403, 204]),
     Row("unshare", "DELETE", appliance + "/shares/nobody", [404, 403, 403, 404, 404]),
     Row("deleteUser", "DELETE", "/api/v1/users/gone", [403, 403, 403, 403, 204]),
     Row("deleteAppliance", "DELETE", appliance, [403, 403, 403, 404, 204]),
@@ -110,6 +120,10 @@ import Testing
       VALUES ('\(webhookID)', 'owner', 'Hook', 'https://receiver.example.com/', '{}', '{}', 4);
     INSERT INTO webhook_messages (id, type, body) VALUES ('\(webhookID)', 'webhook.test', '{}');
     INSERT INTO webhook_deliveries (webhook_id, message_id, lane) VALUES ('\(webhookID)', '\(webhookID)', 0);
+    INSERT INTO rules (id, definition) VALUES ('r-1', '{"id":"r-1","when":{"no_data_seconds":60}}');
+    INSERT INTO rule_firings (rule_id, appliance_id, metric, value, severity, fired_at) VALUES ('r-1', 'EPIC-001', 't', 1, 'info', now());
+    INSERT INTO alarms (appliance_id, source, name, severity, metric, raised_at, updated_at)
+      VALUES ('EPIC-001', 'rule:r-1', 'Silent', 'warning', '', now(), now());
     INSERT INTO appliances (id, owner_id, dialect, name) VALUES ('cam-1', 'owner', 'signaling', 'Cam');
     INSERT INTO appliances (id, owner_id, dialect, name) VALUES ('LAB-1', 'owner', 'webmacs', 'Lab');
     INSERT INTO appliance_shares (appliance_id, user_id, role) VALUES ('cam-1', 'cook', 'operator'), ('cam-1', 'guest', 'viewer'),

@@ -34,8 +34,8 @@ import Testing
       "Backoff", "Digests", "OutboundGate", "Webhooks",
     ],
     "API": [
-      "Models", "EventLog", "Store", "Access", "Commands", "Digests", "OutboundGate", "RedisClient", "PostgresClient", "ServiceRuntime",
-      "TrustedProxies",
+      "Models", "RuleEvaluation", "EventLog", "Store", "Access", "Commands", "Digests", "OutboundGate", "RedisClient", "PostgresClient",
+      "ServiceRuntime", "TrustedProxies",
     ],
     "Signaling": [
       "Models", "EventLog", "Store", "Access", "Digests", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime",

@@ -63,6 +63,8 @@ package enum APIService {
     routes += SensorRoutes(store: controllers, announcer: announcer).routes
     routes += ExperimentRoutes(store: controllers, announcer: announcer).routes
     routes += DatapointRoutes(gate: gate, latest: LatestReadings(controllers)).routes
+    routes += RuleRoutes(rules: RuleStore(pool)).routes
+    routes += AlarmRoutes(alarms: AlarmStore(pool)).routes
     routes += DocumentRoutes(of: routes.map(\.operation)).routes
     let router = Surface.router(
       routes, dispatcher: Dispatcher(gate: gate, trustedProxies: configuration.trustedProxies, now: { .now() }),

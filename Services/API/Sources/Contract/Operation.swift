@@ -22,6 +22,7 @@ struct Operation: Sendable {
     case watches = "Cameras"
     case webhooks = "Webhooks"
     case controllers = "Lab controllers"
+    case rules = "Rules and alarms"
     case document = "This document"
   }
 
@@ -81,6 +82,8 @@ struct Operation: Sendable {
       Parameter(name: "appliance_id", schema: .applianceID, isRequired: true, note: "The appliance's id."),
       Parameter(name: "user_id", schema: .text(1...255), isRequired: true, note: "The user's id; `me` is the caller."),
       Parameter(name: "command_id", schema: .text(1...128), isRequired: true, note: "The command's id."),
+      Parameter(name: "rule_id", schema: .text(1...64), isRequired: true, note: "The rule's id."),
+      Parameter(name: "alarm_id", schema: .count, isRequired: true, note: "The alarm's number."),
       Parameter(name: "watch_id", schema: .opaque(1...64), isRequired: true, note: "The watch session's id."),
       Parameter(name: "webhook_id", schema: .text(1...64), isRequired: true, note: "The webhook's id."),
       Parameter(name: "delivery_id", schema: .count, isRequired: true, note: "The delivery's id."),

@@ -1,5 +1,6 @@
 import Access
 import Models
+import RuleEvaluation
 import Store
 
 /// The shapes that several operations share.
@@ -99,6 +100,40 @@ enum Shapes {
       .required("appliance_id", .applianceID), .required("connected", .boolean), .required("connected_since", .nullable(.moment)),
       .required("data", .nullable(.anyObject), "What the camera last said of itself, kept for a day."),
       .required("data_at", .nullable(.moment)), .required("data_age_s", .nullable(.number), "How old data is."),
+    ]))
+
+  static let rule = Schema.named(
+    "Rule",
+    .openObject([
+      .required("id", .text(1...64)), .optional("name", .opaque(0...255)), .optional("enabled", .boolean),
+      .optional("severity", .word(Severity.allCases.map(\.rawValue)), "warning when left out."),
+      .optional("appliances", .list(.opaque(1...128)), "Ids, or patterns with *; all when left out."),
+      .optional("dialects", .list(.word(Dialect.allCases.map(\.rawValue))), "All when left out."),
+      .required("when", .anyObject, "What to watch for: a metric with operator and value, no_data_seconds, or an event."),
+      .optional("for_seconds", .number), .optional("cooldown_seconds", .number),
+      .optional("hours", .anyObject, "from and until as 06:00, and utc_offset_minutes."),
+      .optional("actions", .anyObject, "alarm, webhook and event (true or false), and command with type and data."),
+    ]))
+
+  static let firing = Schema.named(
+    "Firing",
+    .object([
+      .required("rule_id", .opaque(1...64)), .required("appliance_id", .applianceID),
+      .required("severity", .word(Severity.allCases.map(\.rawValue))), .required("metric", .nullable(.opaque(1...512))),
+      .required("value", .nullable(.number)), .required("fired_at", .moment, "When the log took in what it fired on, or when it fell due."),
+    ]))
+
+  static let alarm = Schema.named(
+    "Alarm",
+    .object([
+      .required("alarm_id", .count), .required("appliance_id", .applianceID),
+      .required("source", .opaque(1...512), "rule:<id>, or code:<the device's code>."), .required("name", .opaque(0...1024)),
+      .required("severity", .word(Severity.allCases.map(\.rawValue))), .required("state", .word(["open", "cleared"])),
+      .required("metric", .nullable(.opaque(1...512))), .required("value", .nullable(.number)),
+      .required("raised_count", .count, "How often it was raised since it is open."), .required("raised_at", .moment),
+      .required("updated_at", .moment), .required("acknowledged_at", .nullable(.moment)),
+      .required("acknowledged_by", .nullable(.opaque(1...255))), .required("cleared_at", .nullable(.moment)),
+      .required("clear_reason", .nullable(.word(AlarmRows.ClearReason.allCases.map(\.rawValue)))),
     ]))
 
   private static let stage = Schema.named(

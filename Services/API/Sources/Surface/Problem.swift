@@ -30,6 +30,8 @@ struct Problem: Error, Sendable {
     case pluginNotFound = "plugin_not_found"
     case experimentNotFound = "experiment_not_found"
     case wrongDialect = "wrong_dialect"
+    case ruleNotFound = "rule_not_found"
+    case alarmNotFound = "alarm_not_found"
     case methodNotAllowed = "method_not_allowed"
     case notAcceptable = "not_acceptable"
     case alreadyExists = "already_exists"

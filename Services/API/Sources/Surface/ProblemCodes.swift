@@ -8,7 +8,8 @@ extension Problem.Code {
     case .authenticationRequired, .invalidToken, .tokenRevoked, .accountGone, .invalidCredentials, .invalidRefreshToken: .unauthorized
     case .notPermitted: .forbidden
     case .notFound, .applianceNotFound, .userNotFound, .shareNotFound, .commandNotFound, .sessionNotFound, .presenceNotFound,
-      .webhookNotFound, .deliveryNotFound, .sensorNotFound, .pluginNotFound, .experimentNotFound:
+      .webhookNotFound, .deliveryNotFound, .sensorNotFound, .pluginNotFound, .experimentNotFound, .ruleNotFound,
+      .alarmNotFound:
       .notFound
     case .methodNotAllowed: .methodNotAllowed
     case .notAcceptable: .notAcceptable
@@ -55,6 +56,8 @@ extension Problem.Code {
     case .pluginNotFound: "The controller has no such plugin."
     case .experimentNotFound: "The controller has no such experiment."
     case .wrongDialect: "The appliance is no lab controller, or a sensor that is named is none of its own."
+    case .ruleNotFound: "There is no such rule."
+    case .alarmNotFound: "The appliance has no such alarm."
     case .methodNotAllowed: "The path does not have this method; the header Allow lists those that it has."
     case .notAcceptable: "The answer cannot be had in a form that the header Accept allows."
     case .alreadyExists: "Something with this id exists already."
