@@ -217,8 +217,8 @@ let package = Package(
     + service(
       "Martletctl",
       nio + [
-        "Access", "Backoff", "EventLog", "Models", "MQTTClient", "OutboundGate", "PostgresClient", "RedisClient", "ServerURL",
-        "ServiceRuntime", "Store",
+        "Access", "Backoff", "EventLog", "Models", "MQTTClient", "OutboundGate", "PostgresClient", "RedisClient", "RuleEvaluation",
+        "ServerURL", "ServiceRuntime", "Store",
         .product(name: "Yams", package: "Yams"), arguments, asyncHTTPClient,
         .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOWebSocket", package: "swift-nio"), lifecycle, signals, logging,
       ], main: [arguments])

@@ -1,5 +1,6 @@
 package import Models
 package import PostgresClient
+package import RuleEvaluation
 
 /// Users, appliances and shares in PostgreSQL, and the proofs of being somebody.
 ///
@@ -60,16 +61,25 @@ package struct AccountStore: Sendable {
   /// - Parameter dryRun: return the changes without making them.
   /// - Throws: `StoreError` `.invalidAccount`; `PostgresError`.
   package func apply(_ wanted: Accounts, dryRun: Bool = false) async throws -> [AccountChange] {
+    try await pool.withTransaction { session in try Self.apply(wanted, dryRun: dryRun, in: session) }
+  }
+
+  /// The accounts and, in the same transaction, the rules; what changed is told in words.
+  package func apply(_ wanted: Accounts, _ rules: [Rule], dryRun: Bool) async throws -> [String] {
     try await pool.withTransaction { session in
-      if !dryRun {
-        try session.execute("LOCK TABLE users, appliances, appliance_shares, sensors, plugins, plugin_sensors IN SHARE ROW EXCLUSIVE MODE")
-      }
-      let plan = try AccountPlan(from: Self.accounts(in: session), to: wanted)
-      if !dryRun {
-        for change in plan.changes { try Self.carryOut(change, in: session) }
-      }
-      return plan.changes
+      try Self.apply(wanted, dryRun: dryRun, in: session).map(\.description) + RuleRows.apply(rules, dryRun: dryRun, in: session)
     }
+  }
+
+  private static func apply(_ wanted: Accounts, dryRun: Bool, in session: PostgresSession) throws -> [AccountChange] {
+    if !dryRun {
+      try session.execute("LOCK TABLE users, appliances, appliance_shares, sensors, plugins, plugin_sensors IN SHARE ROW EXCLUSIVE MODE")
+    }
+    let plan = try AccountPlan(from: accounts(in: session), to: wanted)
+    if !dryRun {
+      for change in plan.changes { try carryOut(change, in: session) }
+    }
+    return plan.changes
   }
 
   /// Everything there is.

@@ -69,6 +69,27 @@ package enum RuleRows {
     }
   }
 
+  /// Saves those that are not as described yet.
+  ///
+  /// - Throws: `StoreError` `.invalidAccount` for what one of them names that is not there; a dry run does not look.
+  /// - Returns: a line for each: `+ rule hot`, `~ rule hot`.
+  static func apply(_ rules: [Rule], dryRun: Bool, in session: PostgresSession) throws -> [String] {
+    guard !rules.isEmpty else { return [] }
+    let present = try session.query("SELECT id, definition FROM rules WHERE id = ANY($1)", [.textArray(rules.map(\.id))])
+      .decode(String.self, [UInt8].self)
+    let definitions = Dictionary(present.map { ($0.0, $0.1) }) { first, _ in first }
+    let changed = rules.filter { definitions[$0.id] != $0.definition }.sorted { $0.id < $1.id }
+    if !dryRun, !changed.isEmpty {
+      for rule in changed {
+        do { try requireNamed(rule, in: session) } catch let error as RuleError {
+          throw StoreError(.invalidAccount, "Rule '\(rule.id)': \(error)")
+        }
+      }
+      try save(changed, in: session)
+    }
+    return changed.map { "\(definitions[$0.id] == nil ? "+" : "~") rule \($0.id)" }
+  }
+
   /// - Returns: false when there was none.
   package static func delete(_ id: String, in session: PostgresSession) throws(PostgresError) -> Bool {
     try session.execute("DELETE FROM rules WHERE id = $1", [.text(id)]) == 1

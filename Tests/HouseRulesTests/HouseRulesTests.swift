@@ -42,8 +42,8 @@ import Testing
       "Backoff", "TrustedProxies",
     ],
     "Martletctl": [
-      "Models", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "MQTTClient", "ServerURL", "ServiceRuntime", "Backoff",
-      "OutboundGate",
+      "Models", "RuleEvaluation", "EventLog", "Store", "Access", "RedisClient", "PostgresClient", "MQTTClient", "ServerURL",
+      "ServiceRuntime", "Backoff", "OutboundGate",
     ],
   ]
 

@@ -1,3 +1,5 @@
+import Models
+import RuleEvaluation
 import Store
 import Yams
 
@@ -17,6 +19,11 @@ struct AccountsFile: Sendable, Equatable {
     var place: Place
   }
 
+  struct RuleEntry: Sendable, Equatable {
+    var rule: Rule
+    var place: Place
+  }
+
   /// Where in the file an entry stands.
   struct Place: Sendable, Equatable {
     /// `appliances[0]`.
@@ -27,6 +34,7 @@ struct AccountsFile: Sendable, Equatable {
 
   var users: [UserEntry] = []
   var appliances: [ApplianceEntry] = []
+  var rules: [RuleEntry] = []
   var webhooks: [WebhookEntry] = []
 
   static let bytesMax = 16 << 20
@@ -56,6 +64,18 @@ struct AccountsFile: Sendable, Equatable {
     problems += webhooks.filter { !known.contains($0.ownerID) }.map { entry in
       let place = Place(path: "\(entry.place.path).owner", line: entry.place.line)
       return AccountsFileError.Problem(place: place, text: "there is no user “\(entry.ownerID)”: add it under users")
+    }
+    guard problems.isEmpty else { throw AccountsFileError(problems: problems) }
+  }
+
+  /// Checks that every appliance that a rule names is in the file or among `present`.
+  func requireAppliances(among present: Set<String>) throws(AccountsFileError) {
+    let known = present.union(appliances.map(\.appliance.id.rawValue))
+    let problems = rules.flatMap { entry in
+      entry.rule.scope.named.filter { !known.contains($0.name) }.map { path, name in
+        let place = Place(path: "\(entry.place.path).\(path)", line: entry.place.line)
+        return AccountsFileError.Problem(place: place, text: "there is no appliance “\(name)”: add it under appliances")
+      }
     }
     guard problems.isEmpty else { throw AccountsFileError(problems: problems) }
   }

@@ -1,4 +1,5 @@
 import Models
+import RuleEvaluation
 import ServiceRuntime
 import Store
 import Yams
@@ -12,12 +13,14 @@ struct AccountsReader {
   mutating func file(_ root: Node?) -> AccountsFile {
     var file = AccountsFile()
     guard let root, root.null == nil else { return file }
-    guard let members = members(root, known: ["users", "appliances", "webhooks"], at: "") else { return file }
+    guard let members = members(root, known: ["users", "appliances", "rules", "webhooks"], at: "") else { return file }
     file.users = entries(members["users"], at: "users").compactMap { user($0, at: $1) }
     file.appliances = entries(members["appliances"], at: "appliances").compactMap { appliance($0, at: $1) }
+    file.rules = entries(members["rules"], at: "rules").compactMap { rule($0, at: $1) }
     file.webhooks = entries(members["webhooks"], at: "webhooks").compactMap { webhook($0, at: $1) }
     refuseRepetitions(file.users.map { ($0.user.id, $0.place) }, of: "user")
     refuseRepetitions(file.appliances.map { ($0.appliance.id.rawValue, $0.place) }, of: "appliance")
+    refuseRepetitions(file.rules.map { ($0.rule.id, $0.place) }, of: "rule")
     refuseRepetitions(file.webhooks.map { ("\($0.ownerID)/\($0.settings.name)", $0.place) }, of: "webhook")
     return file
   }
@@ -53,6 +56,18 @@ struct AccountsReader {
     let appliance = Appliance(
       id: id, ownerID: owner, dialect: dialect, name: name, shares: roles, acceptsUnproven: acceptsUnproven)
     return .init(appliance: appliance, controller: controller(members, at: path), place: Self.place(node, path))
+  }
+
+  // MARK: Rules
+
+  /// A rule has one grammar, that of its JSON.
+  private mutating func rule(_ node: Node, at path: String) -> AccountsFile.RuleEntry? {
+    do throws(RuleError) {
+      return .init(rule: try Rule(parsing: node.json), place: Self.place(node, path))
+    } catch {
+      let member = error.path.isEmpty ? path : "\(path).\(error.path)"
+      return complain(error.sentence, node, member)
+    }
   }
 
   // MARK: Webhooks

@@ -8,9 +8,9 @@ import Store
 
 struct Apply: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Makes users, appliances, owners, shares and sensors as a YAML file says.",
+    abstract: "Makes users, appliances, owners, shares, sensors and rules as a YAML file says.",
     discussion: """
-      All of it or nothing; what changed is shown, and applied again it changes nothing. Users and appliances that the file \
+      All of it or nothing; what changed is shown, and applied again it changes nothing. Users, appliances and rules that the file \
       does not mention stay as they are.
 
         users:
@@ -37,6 +37,12 @@ struct Apply: AsyncParsableCommand {
               - {id: oven-temperature, name: Oven, unit: °C}
             plugins:              # all that it has; left out, they stay as they are
               - {id: thermo, name: Thermometer, enabled: true, sensors: [oven-temperature]}
+        rules:                    # as in Services/Rules/README.md
+          - id: oil-too-hot
+            severity: critical
+            when: {metric: temperature, operator: ">", value: 200, clear: 190}
+            for_seconds: 5
+            actions: {alarm: true, command: {type: "cooking:stop"}}
         webhooks:
           - name: plant           # unique among the owner's
             owner: demo
@@ -68,15 +74,19 @@ struct Apply: AsyncParsableCommand {
       let webhooks = try report { () throws(AccountsFileError) in try DeclaredWebhooks(of: wanted, in: folder, gate: gate) }
       try await Connections.withAccounts(values) { store in
         let present = try await store.accounts()
-        try report { () throws(AccountsFileError) in try wanted.requireUsers(among: Set(present.users.keys)) }
+        try report { () throws(AccountsFileError) in
+          try wanted.requireUsers(among: Set(present.users.keys))
+          try wanted.requireAppliances(among: Set(present.appliances.keys.map(\.rawValue)))
+        }
+        let rules = wanted.rules.map(\.rule)
         if dryRun {
           show(
-            try await store.apply(wanted.accounts(), dryRun: true).map(\.description) + passwords.carryOut(in: store, dryRun: true)
+            try await store.apply(wanted.accounts(), rules, dryRun: true) + passwords.carryOut(in: store, dryRun: true)
               + webhooks.carryOut(in: store.webhooks, dryRun: true))
         } else {
           // The announcement's way is known to be open before anything is changed.
           try await Connections.withRedis(values) { redis in
-            let changes = try await store.apply(wanted.accounts()).map(\.description)
+            let changes = try await store.apply(wanted.accounts(), rules, dryRun: false)
             // The accounts are there whatever becomes of the passwords, so they are announced first.
             try await announce(redis)
             let passwordChanges = try await passwords.carryOut(in: store, dryRun: false)
