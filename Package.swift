@@ -210,8 +210,8 @@ let package = Package(
       tests(
         of: "Rules",
         [
-          "EventLog", "LocalStack", "LogConsumer", "Models", "PostgresClient", "RedisClient", "RuleEvaluation", "ServiceRuntime", "Store",
-          nio[1], lifecycle, logging,
+          "EventLog", "LocalStack", "LogConsumer", "Martletctl", "Models", "PostgresClient", "RedisClient", "RuleEvaluation",
+          "ServiceRuntime", "Store", nio[1], lifecycle, logging,
         ])
     ]
     + service(

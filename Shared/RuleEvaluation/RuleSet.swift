@@ -13,7 +13,7 @@ package struct RuleSet: Sendable {
   private static let metricsMax = 4096
 
   package init(_ rules: some Sequence<Rule>) {
-    let rules = rules.filter(\.isEnabled).sorted { $0.id < $1.id }
+    let rules = rules.sorted { $0.id < $1.id }
     self.rules = rules
     places = Dictionary(rules.enumerated().map { ($1.key, $0) }) { first, _ in first }
     metricRules = rules.indices.filter { rules[$0].condition.metric != nil }

@@ -88,4 +88,32 @@ import Testing
       #expect(try await fixture.martletctl("alarms", "EPIC-001", "--json").output.contains(#""acknowledged_by":"demo""#))
     }
   }
+
+  @Test func `backtest runs a stored rule or a draft over stored events`() async throws {
+    try await withRules { fixture in
+      _ = try await fixture.stack.postgres.query(
+        """
+        SELECT make_event_partitions('2026-02-14', '2026-02-14');
+        INSERT INTO events (received_at, log_seq, shard, appliance_id, type, timestamp, late, data)
+        SELECT timestamptz '2026-02-14T12:00:00Z' + n * interval '1 s', 0, 0, 'EPIC-001', 'telemetry',
+          timestamptz '2026-02-14T12:00:00Z' + n * interval '1 s', false, json_build_object('t', n % 100)
+        FROM generate_series(0, 299) AS n;
+        """)
+      let window = ["--from", "2026-02-14T12:01:00Z", "--to", "2026-02-14T12:04:00Z"]
+      let table = try await fixture.martletctl("backtest", "hot", window[0], window[1], window[2], window[3])
+      #expect(table.status == .exited(0) && table.output.hasSuffix("2 firings, 2 alarms, of which 0 would be open\n"), "\(table)")
+      #expect(table.output.contains("2026-02-14T12:01:21Z  EPIC-001   t       81"), "\(table.output)")
+      let draft = #"{"id":"d","enabled":false,"when":{"metric":"t","operator":">=","value":50},"for_seconds":30}"#
+      let json = try await fixture.martletctl("backtest", "--file", "-", "--json", input: draft)
+      let lines = json.output.split(separator: "\n")
+      #expect(lines.count == 6, "\(json)")
+      #expect(lines.first == #"{"kind":"firing","appliance_id":"EPIC-001","metric":"t","value":79,"fired_at":"2026-02-14T12:01:20Z"}"#)
+      #expect(
+        lines.last
+          == #"{"kind":"alarm","appliance_id":"EPIC-001","raised_at":"2026-02-14T12:04:40Z","cleared_at":null,"raised_count":1}"#)
+      let unknown = try await fixture.martletctl("backtest", "none")
+      #expect(unknown.status == .exited(1) && unknown.errors.contains("There is no rule 'none'"))
+      #expect(try await fixture.martletctl("backtest").status == .exited(64))
+    }
+  }
 }

@@ -19,7 +19,7 @@ package struct Martletctl: AsyncParsableCommand {
       Migrate.self, Apply.self, IssueToken.self, Tail.self, Simulate.self, LogIn.self, LogOut.self, Users.self, Appliances.self, Send.self,
       Events.self, Readings.self, Sessions.self, Revoke.self, Audit.self, Watches.self, EndWatch.self, Presence.self, Webhooks.self,
       Deliveries.self, Sensors.self, Plugins.self, Experiments.self, Latest.self, RuleCommands.self, Firings.self, Alarms.self,
-      Acknowledge.self,
+      Acknowledge.self, Backtest.self,
     ])
 
   package init() {}

@@ -21,7 +21,9 @@ final class RulePlans {
   private func place(of appliance: ApplianceID) -> Int {
     if let known = placeOf[appliance] { return known }
     let dialect = edition.dialects[appliance]
-    let concerning = edition.rules.indices.filter { edition.rules[$0].scope.contains(appliance, dialect: dialect) }
+    let concerning = edition.rules.indices.filter {
+      edition.rules[$0].isEnabled && edition.rules[$0].scope.contains(appliance, dialect: dialect)
+    }
     let place = places[concerning] ?? add(concerning)
     if placeOf.count >= Self.appliancesMax { placeOf.removeAll() }
     placeOf[appliance] = place

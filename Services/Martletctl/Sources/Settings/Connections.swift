@@ -27,11 +27,17 @@ enum Connections {
   static func withAccounts<Value: Sendable>(
     _ values: ConfigurationValues, _ body: (AccountStore) async throws -> Value
   ) async throws -> Value {
+    try await withDatabase(values) { pool in try await body(AccountStore(pool)) }
+  }
+
+  static func withDatabase<Value: Sendable>(
+    _ values: ConfigurationValues, _ body: (PostgresPool) async throws -> Value
+  ) async throws -> Value {
     let pool = PostgresPool(try values.postgres(), limits: .init(connectionsMax: 1), logger: logger)
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await pool.run() }
       defer { group.cancelAll() }
-      return try await body(AccountStore(pool))
+      return try await body(pool)
     }
   }
 
