@@ -99,4 +99,12 @@ package enum AlarmRows {
         raisedCount: Int($0.5))
     }
   }
+
+  /// Removes up to `limit` of those that were cleared before a moment.
+  ///
+  /// - Returns: how many.
+  package static func forget(clearedBefore moment: Timestamp, limit: Int, in session: PostgresSession) throws(PostgresError) -> Int {
+    try session.execute(
+      "DELETE FROM alarms WHERE id IN (SELECT id FROM alarms WHERE cleared_at < $1 LIMIT $2)", [.timestamptz(moment), .int8(Int64(limit))])
+  }
 }

@@ -94,4 +94,13 @@ package enum FiringRows {
         .textArray(firings.map(\.severity.rawValue)), .timestamptzArray(firings.map { PostgresTimestamp($0.firing.at) }),
       ])
   }
+
+  /// Removes up to `limit` of those that fired before a moment.
+  ///
+  /// - Returns: how many.
+  package static func forget(before moment: Timestamp, limit: Int, in session: PostgresSession) throws(PostgresError) -> Int {
+    try session.execute(
+      "DELETE FROM rule_firings WHERE id IN (SELECT id FROM rule_firings WHERE fired_at < $1 LIMIT $2)",
+      [.timestamptz(moment), .int8(Int64(limit))])
+  }
 }

@@ -22,13 +22,18 @@ import Testing
     INSERT INTO cooking_stages (appliance_id, session_id, stage) SELECT appliance_id, session_id, 1 FROM cooking_sessions;
     INSERT INTO commands (appliance_id, command_id, type, state, issued_at)
     SELECT appliance_id, format('c-%s', received_at), type, 'sent', received_at FROM events;
+    INSERT INTO users (id, name) VALUES ('alice', '');
+    INSERT INTO appliances (id, owner_id, dialect, name) SELECT DISTINCT appliance_id, 'alice', 'epicura', '' FROM events;
+    INSERT INTO rule_firings (rule_id, appliance_id, metric, severity, fired_at) SELECT 'r', appliance_id, '', 'info', received_at FROM events;
+    INSERT INTO alarms (appliance_id, source, name, severity, metric, raised_at, updated_at, cleared_at, clear_reason)
+    SELECT appliance_id, 'rule:r', '', 'info', '', received_at, received_at, received_at, 'device' FROM events;
     ANALYZE;
     """
 
   /// Rows that PostgreSQL has read one after the other, since the last time that it was asked.
   private static let read = """
     SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables
-    WHERE relname ~ '^(events|readings|commands|cooking_)'
+    WHERE relname ~ '^(events|readings|commands|cooking_|alarms|rule_firings)'
     """
 
   @Test func `No page is found by reading a table from end to end`() async throws {
@@ -59,6 +64,13 @@ import Testing
         let commands = try await history.commands(of: appliance, limit: 10)
         _ = try await history.commands(of: appliance, after: commands.next, limit: 10)
         _ = try await history.command(commands.items[0].id, of: appliance)
+        let firings = try await RuleStore(pool).firings(of: appliance, limit: 10)
+        _ = try await RuleStore(pool).firings(of: appliance, rule: "r", after: firings.next, limit: 10)
+        for scope in [AlarmStore.Scope.appliance(appliance), .visible(toUser: "alice"), .everything] {
+          let alarms = try await AlarmStore(pool).alarms(scope, limit: 10)
+          #expect(try await AlarmStore(pool).alarms(scope, isOpen: false, after: alarms.next, limit: 10).items.count == 10, "\(scope)")
+          #expect(try await AlarmStore(pool).alarms(scope, isOpen: true, limit: 10).items.isEmpty)
+        }
       }
       // A session tells its counts when asked to, so that nothing has to be waited for.
       try await pool.execute("SELECT pg_stat_force_next_flush()")

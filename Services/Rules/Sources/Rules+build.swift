@@ -21,7 +21,7 @@ package enum Rules {
     await connection.close()
 
     let log = RedisEventLog(configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger)
-    let pool = PostgresPool(configuration.postgres, limits: .init(connectionsMax: 1), logger: context.logger)
+    let pool = PostgresPool(configuration.postgres, limits: .init(connectionsMax: 2), logger: context.logger)
     let progress = ShardProgress(consumer: configuration.limits.consumer)
     for (name, help) in RulesMetrics.descriptions { context.metrics.describe(name, help) }
     context.metrics.addCollector("shards") { progress.samples(now: .now()) }
@@ -36,7 +36,11 @@ package enum Rules {
       webhookPool, WebhookSweeper(configuration.webhooks.limits, pool: webhookPool, logger: context.logger),
       WebhookDispatcher(configuration.webhooks, pool: webhookPool, group: context.eventLoopGroup, logger: context.logger),
     ]
-    return [log, pool, BookKeeper(pool: pool, book: book, interest: interest, logger: context.logger)] + webhooks
+    let keepers: [any Service] = [
+      BookKeeper(pool: pool, book: book, interest: interest, logger: context.logger),
+      RuleSweeper(pool: pool, retention: configuration.retention, logger: context.logger),
+    ]
+    return [log, pool] + keepers + webhooks
       + ShardWorker.workers(
         configuration.postgres, configuration.limits, log: log, effects: effects, progress: progress, logger: context.logger)
   }

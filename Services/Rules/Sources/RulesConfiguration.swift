@@ -17,13 +17,16 @@ package struct RulesConfiguration: ServiceConfiguration {
   private static let series = ConfigurationVariable(
     "MARTLET_RULES_SERIES_MAX", default: "65536", unit: "series",
     meaning: "of one rule and one metric of one appliance each, that are remembered for a shard; about 300 bytes each")
+  private static let retention = ConfigurationVariable(
+    "MARTLET_RULES_RETENTION_DAYS", default: "90", unit: "days", meaning: "how long firings, and alarms that are over, are kept")
   private static let commitTimeout = ConfigurationVariable(
     "MARTLET_RULES_COMMIT_SECONDS_MAX", default: "30", unit: "seconds",
     meaning: "how long PostgreSQL may take for one transaction before it is tried again on a new session")
 
   package static let variables: [ConfigurationVariable] =
     [
-      .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, workers, batchRecords, series, commitTimeout,
+      .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, workers, batchRecords, series, retention,
+      commitTimeout,
     ] + WebhookConfiguration.variables
 
   package var redis: RedisConfiguration
@@ -31,6 +34,8 @@ package struct RulesConfiguration: ServiceConfiguration {
   package var limits: ConsumerLimits
   /// For each shard.
   package var seriesMax: Int
+  /// Of firings, and of alarms that are over.
+  package var retention: Duration
   package var webhooks: WebhookConfiguration
 
   package init(reading values: ConfigurationValues) throws(ConfigurationError) {
@@ -49,5 +54,6 @@ package struct RulesConfiguration: ServiceConfiguration {
     limits.batchRecordsMax = try values.integer(Self.batchRecords, in: 1...100_000)
     webhooks = try WebhookConfiguration(reading: values)
     seriesMax = try values.integer(Self.series, in: 1...10_000_000)
+    retention = .seconds(86_400 * (try values.integer(Self.retention, in: 1...3650)))
   }
 }
