@@ -195,7 +195,7 @@ let package = Package(
       tests(
         of: "Webhooks",
         [
-          "LocalStack", "Models", "OutboundGate", "PostgresClient", "Store", "TrustedProxies", "APIMain", "MartletctlMain",
+          "LocalStack", "Models", "OutboundGate", "PostgresClient", "Store", "TrustedProxies", "APIMain", "IngestMain", "MartletctlMain",
           "RulesMain", nio[1], logging, subprocess,
         ],
         exclude: ["Clients"]),

@@ -1,4 +1,5 @@
 import Foundation
+import LocalStack
 import Models
 import PostgresClient
 import Store
@@ -30,6 +31,24 @@ struct DispatchTests {
         #expect(scene.receiver.all.allSatisfy { $0.verified == true })
         #expect(scene.receiver.received("/own").allSatisfy { $0.type == "alarm.raised" && $0.data?.appliance_id != nil })
       }
+    }
+  }
+
+  @Test func `A message that nobody takes is not stored`() async throws {
+    try await Scene.run { scene in
+      let webhook = try await scene.webhook("hook", "ok", types: [.alarmRaised])
+      _ = try await scene.webhook("stranger", "ok", of: "stranger")
+      let appliance = try ApplianceID(Scene.appliance)
+      var rows = WebhookRows(try await scene.rules.withConnection { session in try WebhookInterest.read(in: session) })
+      for type in [WebhookEventType.alarmRaised, .alarmCleared] {
+        rows.append(type, of: appliance, data: Array("{}".utf8), at: scene.now, key: "1")
+      }
+      #expect(rows.count == 1)
+      // Who wanted it wants it no more by the time that it is stored.
+      _ = try await scene.store.change(webhook.id, to: webhook.settings, enabled: false)
+      let messages = rows
+      try await scene.rules.withConnection { session in try messages.write(in: session) }
+      #expect(try await scene.postgres.query("SELECT count(*) FROM webhook_messages") == "0")
     }
   }
 

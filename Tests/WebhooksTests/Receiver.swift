@@ -27,6 +27,12 @@ final class Receiver: Sendable {
       let appliance_id: String?
       let webhook_id: String?
       let reason: String?
+      let metric: String?
+      let value: Double?
+      let alarm_id: Int?
+      let acknowledged_by: String?
+      let session_id: String?
+      let code: String?
     }
   }
 

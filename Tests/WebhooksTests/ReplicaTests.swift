@@ -3,59 +3,13 @@ import LocalStack
 import Models
 import PostgresClient
 import Store
-import Subprocess
-import SystemPackage
 import Testing
 
 /// Whole services: what a person asks of the API is delivered by replicas of `rules`, whatever is killed.
 @Suite(.timeLimit(.minutes(5)), .enabled(if: Receiver.python != nil, "`make test` has not fetched standardwebhooks"))
 struct ReplicaTests {
-  private static let settings = [
-    "MARTLET_WEBHOOKS_ALLOW_HTTP": "true", "MARTLET_WEBHOOKS_ALLOWED_NETWORKS": "127.0.0.1", "MARTLET_WEBHOOKS_TIMEOUT_SECONDS": "2",
-  ]
-
-  /// An API, so many replicas of `rules`, a logged-in owner of EPIC-001, and a receiver.
-  private func run(rules: Int, _ body: @escaping @Sendable (LocalStack, Receiver, CommandLine) async throws -> Void) async throws {
-    var configuration = LocalStackConfiguration([.postgres, .redis, .mosquitto])
-    configuration.environment = Self.settings
-    configuration.services = [MartletService.Plan("api")] + MartletService.Plan.replicas(rules, of: "rules")
-    try await LocalStack.run(configuration) { stack in
-      try await stack.martletctl(
-        "apply", "-", input: "users: [{id: owner}]\nappliances: [{id: EPIC-001, owner: owner}]")
-      let api = try stack.service("api-1")
-      let commands = CommandLine(
-        api: "http://\(api.host):\(api.port)/api", token: try await stack.martletctl("token", "owner", "--unchecked", "--lifetime", "1h"))
-      let receiver = Receiver(in: stack.folder.path)
-      try await receiver.running { try await body(stack, receiver, commands) }
-    }
-  }
-
-  /// `martletctl`, as whoever the token is for.
-  struct CommandLine: Sendable {
-    let api: String
-    let token: String
-
-    @discardableResult
-    func callAsFunction(_ arguments: String..., status: Int32 = 0) async throws -> String {
-      let program = (try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") as NSString).deletingLastPathComponent
-      let result = try await Subprocess.run(
-        .path(FilePath("\(program)/martletctl")), arguments: Arguments(arguments),
-        environment: .inherit.updating(["MARTLET_API_URL": api, "MARTLET_API_TOKEN": token]), input: .none,
-        output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
-      #expect(result.terminationStatus == .exited(status), "\(arguments): \(result.standardOutput)\(result.standardError)")
-      return result.standardOutput
-    }
-
-    /// Adds a webhook, and returns its id and secret.
-    func add(_ name: String, _ url: String) async throws -> (id: String, secret: String) {
-      let words = try await self("webhooks", "add", name, url).split(whereSeparator: \.isWhitespace).map(String.init)
-      try #require(words.count == 4)
-      return (words[1], words[3])
-    }
-  }
-
   @Test func `webhooks test tells what the receiver made of it, and deliveries what became of all`() async throws {
-    try await run(rules: 1) { _, receiver, martletctl in
+    try await Replicas.run(1) { _, receiver, martletctl in
       let (id, secret) = try await martletctl.add("hook", "http://127.0.0.1:\(receiver.port)/hook")
       try await receiver.behave("/hook", "ok", secret: secret)
       #expect(try await martletctl("webhooks", "test", id).contains("delivered"))
@@ -79,7 +33,7 @@ struct ReplicaTests {
   }
 
   @Test func `Replicas that are killed while a receiver dies and returns lose nothing, and send nothing new twice`() async throws {
-    try await run(rules: 2) { stack, receiver, martletctl in
+    try await Replicas.run(2) { stack, receiver, martletctl in
       let (id, secret) = try await martletctl.add("hook", "http://127.0.0.1:\(receiver.port)/hook")
       let webhook = try #require(WebhookID(id))
       try await receiver.behave("/hook", "slow:0.2", secret: secret)

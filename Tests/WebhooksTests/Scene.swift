@@ -119,8 +119,8 @@ struct Scene: Sendable {
 struct NeverSo: Error { let what: String }
 
 /// Asks until there is an answer; an error if that takes too long.
-func eventually<Value>(_ what: String, _ answer: () async throws -> Value?) async throws -> Value {
-  let deadline = ContinuousClock.now + .seconds(30)
+func eventually<Value>(_ what: String, within limit: Duration = .seconds(30), _ answer: () async throws -> Value?) async throws -> Value {
+  let deadline = ContinuousClock.now + limit
   while true {
     if let value = try await answer() { return value }
     guard ContinuousClock.now < deadline else { throw NeverSo(what: what) }
