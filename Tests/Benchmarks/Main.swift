@@ -15,16 +15,22 @@ struct Bench: AsyncParsableCommand {
   @Option(help: "Stops to one device, idle and again while it floods.") var stops = 500
   @Option(help: "Events for the rules.") var ruleEvents = 200_000
   @Option(help: "Messages to webhooks.") var webhookMessages = 20_000
-  @Flag(help: "Measure only the rules, which need no servers.") var onlyRules = false
+  @Option(help: "Events of ten readings for the engine of the rules.") var engineEvents = 50_000
+  @Flag(help: "Measure only the rules.") var onlyRules = false
   @Flag(help: "Measure only webhooks.") var onlyWebhooks = false
+  @Option(help: "Instead, tell each minute of so many what every service has in memory under a steady load.") var minutes: Int?
+
+  func validate() throws {
+    if let minutes, !(1...1440).contains(minutes) { throw ValidationError("--minutes is \(minutes): give a number from 1 to 1440.") }
+  }
 
   func run() async throws {
     OpenFiles.raiseLimit()
     if onlyRules {
       Report.heading()
-      return try RulesBench(eventCount: ruleEvents).run()
+      return try await measureRules()
     }
-    var configuration = LocalStackConfiguration.whole(gateways: 1)
+    var configuration = LocalStackConfiguration.whole(gateways: 1, rules: 1)
     configuration.postgresSyncsToDisk = true
     configuration.environment = ["MARTLET_LOG_LEVEL": "warning"]
     configuration.progress = { Report.progress($0) }
@@ -34,13 +40,19 @@ struct Bench: AsyncParsableCommand {
     try await LocalStack.run(configuration) { stack in
       let scene = try await Scene(stack)
       Report.heading()
+      if let minutes { return try await MemoryBench(scene: scene, minutes: minutes).run() }
       try await WebhookBench(scene: scene, messageCount: webhookMessages).run()
       if onlyWebhooks { return }
-      try RulesBench(eventCount: ruleEvents).run()
       try await IngestBench(scene: scene, messageCount: messages).run()
       try await FanOutBench(scene: scene, clientCount: clients, seconds: seconds).run()
       try await StopBench(scene: scene, stopCount: stops).run()
       try await IdleBench(scene: scene, connectionCount: idle).run()
     }
+    if !onlyWebhooks, minutes == nil { try await measureRules() }
+  }
+
+  private func measureRules() async throws {
+    try RulesBench(eventCount: ruleEvents).run()
+    try await EngineBench(eventCount: engineEvents).run()
   }
 }

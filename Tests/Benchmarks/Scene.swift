@@ -17,20 +17,23 @@ struct Scene: Sendable {
 
   var gatewayPort: Int { get throws { try stack.service("gateway-1").port } }
 
+  func cpu_seconds(_ part: String) async throws -> Double { try await Self.cpu_seconds(part, of: stack) }
+  func resident_KiB(_ part: String) async throws -> Double { try await Self.resident_KiB(part, of: stack) }
+
   /// CPU time that a part's process has used, in seconds.
-  func cpu_seconds(_ part: String) async throws -> Double {
-    let fields = try await procFile("stat", part).split(separator: ")").last?.split(separator: " ") ?? []
+  static func cpu_seconds(_ part: String, of stack: LocalStack) async throws -> Double {
+    let fields = try await procFile("stat", part, stack).split(separator: ")").last?.split(separator: " ") ?? []
     guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return 0 }
     return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
   }
 
   /// What a part's process has resident, in KiB.
-  func resident_KiB(_ part: String) async throws -> Double {
-    let line = try await procFile("status", part).split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
+  static func resident_KiB(_ part: String, of stack: LocalStack) async throws -> Double {
+    let line = try await procFile("status", part, stack).split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
     return line.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0
   }
 
-  private func procFile(_ name: String, _ part: String) async throws -> String {
+  private static func procFile(_ name: String, _ part: String, _ stack: LocalStack) async throws -> String {
     guard let pid = try await stack.processIdentifier(part) else { return "" }
     return try String(contentsOfFile: "/proc/\(pid)/\(name)", encoding: .utf8)
   }

@@ -14,8 +14,16 @@ struct WebhookBench {
   static let environment = ["MARTLET_WEBHOOKS_ALLOW_HTTP": "true", "MARTLET_WEBHOOKS_ALLOWED_NETWORKS": "127.0.0.1"]
 
   func run() async throws {
-    let group = MultiThreadedEventLoopGroup.singleton
-    let server = try await ServerBootstrap(group: group).serverChannelOption(.backlog, value: 1024)
+    let receiver = try await Self.receiver()
+    let port = receiver.localAddress?.port ?? 0
+    try await measure(webhooks: 1, inFlight: 64, port)
+    try await measure(webhooks: 20, inFlight: 8, port)
+    try await receiver.close()
+  }
+
+  /// A server on this machine that answers every request with 204.
+  static func receiver() async throws -> any Channel {
+    try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).serverChannelOption(.backlog, value: 1024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
@@ -23,21 +31,22 @@ struct WebhookBench {
           try channel.pipeline.syncOperations.addHandler(Receiver())
         }
       }.bind(host: "127.0.0.1", port: 0).get()
-    let port = server.localAddress?.port ?? 0
-    try await measure(webhooks: 1, inFlight: 64, port)
-    try await measure(webhooks: 20, inFlight: 8, port)
-    try await server.close()
+  }
+
+  /// Makes so many webhooks of everything for the stack's user.
+  static func addWebhooks(_ count: Int, inFlight: Int, at port: Int, to postgres: PostgresServer) async throws {
+    _ = try await postgres.query(
+      """
+      INSERT INTO webhooks (owner_id, name, url, event_types, appliance_ids, in_flight_max)
+      SELECT 'bench', 'w' || n, 'http://127.0.0.1:\(port)/' || n, '{}', '{}', \(inFlight) FROM generate_series(1, \(count)) AS n;
+      INSERT INTO webhook_secrets (webhook_id, secret) SELECT id, decode(repeat('07', 32), 'hex') FROM webhooks;
+      """)
   }
 
   private func measure(webhooks: Int, inFlight: Int, _ port: Int) async throws {
     let postgres = try scene.stack.postgres
-    _ = try await postgres.query(
-      """
-      DELETE FROM webhook_messages; DELETE FROM webhooks;
-      INSERT INTO webhooks (owner_id, name, url, event_types, appliance_ids, in_flight_max)
-      SELECT 'bench', 'w' || n, 'http://127.0.0.1:\(port)/' || n, '{}', '{}', \(inFlight) FROM generate_series(1, \(webhooks)) AS n;
-      INSERT INTO webhook_secrets (webhook_id, secret) SELECT id, decode(repeat('07', 32), 'hex') FROM webhooks;
-      """)
+    _ = try await postgres.query("DELETE FROM webhook_messages; DELETE FROM webhooks;")
+    try await Self.addWebhooks(webhooks, inFlight: inFlight, at: port, to: postgres)
     let cpu = try await scene.cpu_seconds("rules-1")
     let start = ContinuousClock.now
     _ = try await postgres.query(
