@@ -143,6 +143,18 @@ import Testing
     #expect(bench.story == ["rate fired 1", "big fired 5"])
   }
 
+  @Test func `Of a sensor's values in one batch the last counts`() throws {
+    var bench = try Bench(rule(#""when":{"metric":"oven-1","operator":">","value":80}"#))
+    func batch(_ values: [Int]) -> String {
+      let datapoints = values.map { #"{"event_public_id":"oven-1","value":\#($0)},{"event_public_id":"other","value":99}"# }
+      return #"{"experiment_public_id":null,"datapoints":[\#(datapoints.joined(separator: ","))]}"#
+    }
+    for (second, values) in [[90, 95, 20], [20, 90], [90, 20, 91], [95, 20]].enumerated() {
+      try bench.happen("telemetry:datapoints", batch(values), at: Double(second))
+    }
+    #expect(bench.story == ["r fired 1", "r cleared 3"])
+  }
+
   @Test func `A rule over many metrics is cleared when the last of them is`() throws {
     var bench = try Bench(rule(#""when":{"metric":"zone.*","operator":">","value":5}"#))
     try bench.happen("telemetry", #"{"zone":{"a":6,"b":7}}"#, at: 0)
