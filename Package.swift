@@ -130,7 +130,7 @@ let package = Package(
     .executableTarget(name: "LocalStackMain", dependencies: ["LocalStack", arguments], path: "Shared/LocalStack/Main"),
     tests(of: "LocalStack", ["LocalStackMain", subprocess]),
   ]
-    + service("Ingest", ["Digests", "EventLog", "Models", "MQTTClient", "RedisClient", "ServiceRuntime", lifecycle, logging, metrics])
+    + service("Ingest", ["Commands", "EventLog", "Models", "MQTTClient", "RedisClient", "ServiceRuntime", lifecycle, logging, metrics])
     + service(
       "Gateway",
       nio + [

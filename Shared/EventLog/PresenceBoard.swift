@@ -4,7 +4,7 @@ package import NIOCore
 package import RedisClient
 internal import ServiceLifecycle
 
-/// Until when each appliance is taken to be there that says nothing when it leaves, as all replicas know it.
+/// Until when each appliance is taken to be there that says nothing when it leaves, and which gateway's connection it hears its commands by, as all replicas know it.
 ///
 /// A service of its own, with a connection of its own: it must not wait behind appends.
 package final class PresenceBoard: Service {
@@ -50,6 +50,39 @@ package final class PresenceBoard: Service {
     let replies = try await client.pipeline(
       appliances.map { RedisCommand("ZREM", Bus.presence(Bus.shard(of: $0)), $0.rawValue) })
     for reply in replies { _ = try reply.get() }
+  }
+
+  // MARK: Connections
+
+  /// An appliance hears its commands by this connection from now on, whichever it had before, for `lifetime` or until `keep`. Throws `RedisError`.
+  package func attach(_ appliance: ApplianceID, to connection: String, for lifetime: Duration) async throws {
+    _ = try await client.send(RedisCommand("SET", Bus.attachment(appliance), connection, "PX", Int(lifetime / .milliseconds(1))))
+  }
+
+  /// It still does. Answers false where another connection has taken it. Throws `RedisError`.
+  package func keep(_ appliance: ApplianceID, on connection: String, for lifetime: Duration) async throws -> Bool {
+    switch try await client.send(RedisCommand("GET", Bus.attachment(appliance))).text {
+    case connection:
+      _ = try await client.send(RedisCommand("PEXPIRE", Bus.attachment(appliance), Int(lifetime / .milliseconds(1))))
+      return true
+    case nil:
+      try await attach(appliance, to: connection, for: lifetime)
+      return true
+    default: return false
+    }
+  }
+
+  /// The connection has ended. Answers whether the appliance has no other, and what was last told of its status. Throws `RedisError`.
+  package func detach(_ appliance: ApplianceID, from connection: String) async throws -> (hasNone: Bool, told: Event?) {
+    let replies = try await client.pipeline([RedisCommand("GET", Bus.attachment(appliance)), Self.lastStatus(of: appliance)])
+    let holder = try replies[0].get().text
+    if holder == connection { _ = try await client.send(RedisCommand("DEL", Bus.attachment(appliance))) }
+    return (holder == nil || holder == connection, try Self.event(replies[1].get()))
+  }
+
+  /// Whether a gateway has a connection by which the appliance hears its commands. Throws `RedisError`.
+  package func isAttached(_ appliance: ApplianceID) async throws -> Bool {
+    try await client.send(RedisCommand("EXISTS", Bus.attachment(appliance))).integer == 1
   }
 
   private static func lastStatus(of appliance: ApplianceID) -> RedisCommand {

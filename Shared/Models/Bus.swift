@@ -42,6 +42,9 @@ package enum Bus {
   /// Sorted set: until when each appliance that must not be silent is taken to be there.
   package static func presence(_ shard: Int) -> String { "presence:{\(shard)}" }
 
+  /// String: the gateway's connection by which an appliance hears commands, named so that nobody else has that name. Gone when its gateway is.
+  package static func attachment(_ appliance: ApplianceID) -> String { "attached:{\(shard(of: appliance))}:\(appliance)" }
+
   /// Channel: the live events of one appliance.
   package static func live(_ appliance: ApplianceID) -> String { livePrefix + appliance.rawValue }
   package static let livePrefix = "ws:"

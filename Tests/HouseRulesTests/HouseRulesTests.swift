@@ -27,7 +27,7 @@ import Testing
       "Models", "EventLog", "Store", "Access", "Commands", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime",
       "Backoff", "TrustedProxies",
     ],
-    "Ingest": ["Models", "EventLog", "RedisClient", "MQTTClient", "Digests", "ServiceRuntime", "Backoff"],
+    "Ingest": ["Models", "EventLog", "Commands", "RedisClient", "MQTTClient", "ServiceRuntime", "Backoff"],
     "Persister": ["Models", "EventLog", "LogConsumer", "Store", "RedisClient", "PostgresClient", "ServiceRuntime"],
     "Rules": [
       "Models", "EventLog", "LogConsumer", "Store", "Commands", "RuleEvaluation", "RedisClient", "PostgresClient", "ServiceRuntime",

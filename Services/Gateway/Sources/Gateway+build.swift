@@ -21,6 +21,9 @@ package enum GatewayService {
     try await RedisClient.check(configuration.redis, eventLoop: group.next())
     let door = try await door(configuration, context)
     let log = RedisEventLog(configuration: configuration.redis, eventLoopGroup: group, logger: context.logger)
+    let board = configuration.accounts.map { _ in
+      PresenceBoard(configuration: configuration.redis, eventLoopGroup: group, logger: context.logger)
+    }
     var redis = configuration.redis
     redis.clientName = "martlet-gateway-live"
     let (feedConfiguration, logger) = (redis, context.logger)
@@ -34,12 +37,12 @@ package enum GatewayService {
     let gateway = try await Gateway(
       settings,
       ports: Gateway.Ports(
-        gate: door.gate, cache: door.cache, devices: door.devices, log: log,
+        gate: door.gate, cache: door.cache, devices: door.devices, board: board, log: log,
         liveFeed: { RedisSubscription(configuration: feedConfiguration, eventLoop: $0, receiver: $1, logger: logger) }),
       eventLoopGroup: group, logger: context.logger)
     gateway.metrics.register(with: context.metrics)
     context.health.addCheck("redis", deadline: .seconds(3)) { try await gateway.canary.check() }
-    return door.services + [log] + gateway.services
+    return door.services + [log] + [board].compactMap(\.self) + gateway.services
   }
 
   /// Who may come in, and the services that this takes.

@@ -15,6 +15,7 @@ struct Gateway: Sendable {
     let cache: CachedAccess?
     /// Nil where there are no accounts.
     let devices: Devices?
+    let board: PresenceBoard?
     let log: any EventLog
     /// Makes the live feed of a receiver; called on the event loop on which the receiver lives.
     let liveFeed: @Sendable (any EventLoop, any LiveReceiver) -> any LiveFeed
@@ -56,7 +57,8 @@ struct Gateway: Sendable {
       feed.value.listen(to: canary.channel, subscribed: {}, message: { canary.heard($0) })
       return channels
     }.get()
-    let neighbours = Neighbours(gate: ports.gate, devices: ports.devices, log: ports.log, jobs: jobs, limits: settings.session)
+    let neighbours = Neighbours(
+      gate: ports.gate, devices: ports.devices, board: ports.board, log: ports.log, jobs: jobs, limits: settings.session, logger: logger)
     server = WebSocketServer(
       configuration: settings.server,
       routes: Dialects.endpoints(neighbours).map { $0.route(hubs, neighbours, refusesForeignPages: settings.refusesForeignPages) },

@@ -35,7 +35,10 @@ struct GatewayMetrics: Sendable {
     "martlet_gateway_datapoints_refused_total": "Readings of lab controllers that are none, or of a sensor that no enabled plugin reads.",
     "martlet_gateway_datapoints_throttled_total":
       "Readings that were not sent to apps, because a newer one of their sensor came within 200 ms; counted on each event loop with such apps.",
-    "martlet_gateway_append_failures_total": "Batches of readings that the log did not take at once; they are tried again.",
+    "martlet_gateway_module_frames_total": "Frames of heater modules that were taken in.",
+    "martlet_gateway_frames_refused_total":
+      "Frames of heater modules and their UIs that were not acted on; the service's log tells of them.",
+    "martlet_gateway_append_failures_total": "What devices said that the log did not take at once; it is tried again.",
     "martlet_gateway_redis_disconnects_total": "Losses of the Redis subscription.",
     "martlet_gateway_redis_resubscriptions_total": "Channels that were subscribed again after a loss.",
     "martlet_gateway_gap_repairs_total": "Gaps in an appliance's events that were read from the log after a loss.",
@@ -85,7 +88,8 @@ struct GatewayMetrics: Sendable {
       counter("recovered_events_total", fanOut.recovered), counter("commands_accepted_total", fanOut.commandsAccepted),
       counter("commands_refused_total", fanOut.commandsRefused), counter("datapoints_accepted_total", fanOut.datapointsAccepted),
       counter("datapoints_refused_total", fanOut.datapointsRefused), counter("datapoints_throttled_total", fanOut.datapointsThrottled),
-      counter("append_failures_total", fanOut.appendFailures),
+      counter("append_failures_total", fanOut.appendFailures), counter("module_frames_total", fanOut.moduleFrames),
+      counter("frames_refused_total", fanOut.framesRefused),
     ]
   }
 

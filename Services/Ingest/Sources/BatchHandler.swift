@@ -1,3 +1,4 @@
+import Commands
 import EventLog
 import Logging
 import MQTTClient
@@ -48,7 +49,7 @@ final class BatchHandler: Sendable {
       let answering = intake.answering
       if !answering.isEmpty {
         let open = try await openCommands(of: answering)
-        intake.settle(open, asked: try await asked(open))
+        intake.settle(open, asked: try await StatusProof.asked(open, in: log))
       }
       let outcomes = try await log.append(intake.entries)
       let late = intake.late(by: outcomes)
@@ -66,16 +67,5 @@ final class BatchHandler: Sendable {
       for appliance in appliances { group.addTask { (appliance, try await self.log.openCommands(of: appliance)) } }
       return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
     }
-  }
-
-  /// What modules were asked, of the commands for which it takes that to tell whether they are carried out.
-  private func asked(_ open: [ApplianceID: [OpenCommand]]) async throws -> [String: Command] {
-    var asked: [String: Command] = [:]
-    for (appliance, commands) in open where commands.contains(where: StatusProof.needsCommand) {
-      for command in try await log.history(of: appliance, after: .zero).events.compactMap(Command.init(requestedBy:)) {
-        asked[command.id] = command
-      }
-    }
-    return asked
   }
 }

@@ -1,4 +1,4 @@
-import Digests
+import EventLog
 import MQTTClient
 import Models
 
@@ -9,9 +9,9 @@ enum Fingerprint {
   static func ofDevice(_ event: Event, _ identity: DeviceIdentity) -> [UInt8]? {
     let (appliance, type) = (Array(event.applianceID.rawValue.utf8), Array(event.type.rawValue.utf8))
     switch identity {
-    case .messageID(let id): return digest("message_id", appliance, type, id)
+    case .messageID(let id): return LogEntry.fingerprint("message_id", appliance, type, id)
     // With the payload in it, a device that starts counting anew loses nothing.
-    case .sequence(let number): return digest("seq", appliance, type, number, event.data)
+    case .sequence(let number): return LogEntry.fingerprint("seq", appliance, type, number, event.data)
     case .none: return nil
     }
   }
@@ -20,28 +20,14 @@ enum Fingerprint {
   /// session, and the payload because they wrap around.
   static func ofDelivery(_ message: MQTTMessage, clientID: String) -> [UInt8] {
     let number = [UInt8](bigEndianOf: message.sessionToken) + [UInt8](bigEndianOf: UInt32(message.packetID))
-    return digest("mqtt", Array(clientID.utf8), number, Array(message.topic.utf8), message.payload)
+    return LogEntry.fingerprint("mqtt", Array(clientID.utf8), number, Array(message.topic.utf8), message.payload)
   }
 
   /// Of a device's answer to a command, which every replica hears.
-  static func ofAnswer(_ message: MQTTMessage) -> [UInt8] { digest("answer", Array(message.topic.utf8), message.payload) }
+  static func ofAnswer(_ message: MQTTMessage) -> [UInt8] { LogEntry.fingerprint("answer", Array(message.topic.utf8), message.payload) }
 
   /// Of the word that a command was sent, which replicas may have twice after a crash.
-  static func ofSending(_ command: Command) -> [UInt8] { digest("sent", Array(command.id.utf8)) }
-
-  /// Of the word that an appliance is online or offline, which several replicas may have: it takes the place of the same word of before.
-  static func ofPresence(_ word: String, of appliance: ApplianceID, insteadOf told: EventID?) -> [UInt8] {
-    digest("presence", Array(word.utf8), Array(appliance.rawValue.utf8), Array((told?.description ?? "").utf8))
-  }
-
-  private static func digest(_ domain: String, _ parts: [UInt8]...) -> [UInt8] {
-    var text = Array(domain.utf8)
-    for part in parts {
-      text += [UInt8](bigEndianOf: UInt32(part.count))
-      text += part
-    }
-    return Array(Digests.sha256(text).prefix(16))
-  }
+  static func ofSending(_ command: Command) -> [UInt8] { LogEntry.fingerprint("sent", Array(command.id.utf8)) }
 }
 
 extension [UInt8] {

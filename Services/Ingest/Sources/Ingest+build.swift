@@ -14,7 +14,7 @@ package enum Ingest {
     let events = makeLog(configuration.mqtt.clientID, configuration, context)
     let commands = makeLog("\(configuration.mqtt.clientID)-commands", configuration, context)
     let board = PresenceBoard(configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger)
-    return [events, commands, board] + (try lanes(configuration, log: commands, context))
+    return [events, commands, board] + (try lanes(configuration, log: commands, board, context))
       + (try parts(configuration, events: events, commands: commands, board: board, context))
   }
 
@@ -23,15 +23,18 @@ package enum Ingest {
   }
 
   /// What sends commands. It has connections of its own to Redis, and of each lane to the broker, so that nothing waits behind what devices say, and no stop behind another command.
-  private static func lanes(_ configuration: IngestConfiguration, log: any EventLog, _ context: ServiceContext) throws -> [any Service] {
+  private static func lanes(
+    _ configuration: IngestConfiguration, log: any EventLog, _ board: PresenceBoard, _ context: ServiceContext
+  ) throws -> [any Service] {
     for (name, help) in CommandMetrics.descriptions { context.metrics.describe(name, help) }
     let failed = FailedCommands()
-    let lanes = try ["urgent", "normal"].flatMap { try lane($0, configuration, log: log, failed, context) }
+    let lanes = try ["urgent", "normal"].flatMap { try lane($0, configuration, log: log, board, failed, context) }
     return lanes + [DeadlineSweeper(log: log, failed: failed, logger: context.logger)]
   }
 
   private static func lane(
-    _ name: String, _ configuration: IngestConfiguration, log: any EventLog, _ failed: FailedCommands, _ context: ServiceContext
+    _ name: String, _ configuration: IngestConfiguration, log: any EventLog, _ board: PresenceBoard, _ failed: FailedCommands,
+    _ context: ServiceContext
   ) throws -> [any Service] {
     let queue = CommandQueue(
       configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger, isUrgent: name == "urgent",
@@ -42,7 +45,7 @@ package enum Ingest {
     let publisher = try MQTTPublisher(configuration: mqtt, logger: context.logger) { link.observe($0) }
     context.health.addCheck("mqtt_\(name)_commands") { try link.check() }
     let sender = CommandSender(
-      log: log, publisher: publisher, version: mqtt.protocolVersion, metrics: CommandMetrics(lane: name), failed: failed,
+      log: log, board: board, publisher: publisher, version: mqtt.protocolVersion, metrics: CommandMetrics(lane: name), failed: failed,
       logger: context.logger)
     return [queue, publisher, CommandLane(queue: queue, sender: sender, broker: link, logger: context.logger)]
   }

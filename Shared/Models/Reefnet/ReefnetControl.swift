@@ -4,10 +4,14 @@ package struct ReefnetControl: Hashable, Sendable {
   /// For which module; nil when the frame does not say.
   package let moduleID: ApplianceID?
   package let submoduleID: String?
+  /// The UI's own name for it (`request_id`), which is beyond the document; at most 128 bytes.
+  package let requestID: String?
   /// What a `set_param` is to set, by the parameters' present names. Empty for any other command.
   package let changes: [ReefnetParameter: Double]
   /// Names in a `set_param` that no module knows: to be logged, and passed over.
   package let unknownParameters: [String]
+
+  private static let requestIDLengthMax_bytes = 128
 
   /// Reads a UI's frame. The document's examples of legacy types have no `protocol`, so a frame may lack it; another one is refused.
   package init(parsing text: [UInt8]) throws(ReefnetRefusal) {
@@ -43,6 +47,10 @@ package struct ReefnetControl: Hashable, Sendable {
     }
     moduleID = if let text = frame.string("module_id") { try ApplianceID(text) } else { nil }
     submoduleID = frame.string("submodule_id")
+    requestID = frame.string("request_id")
+    guard !frame.contains("request_id") || requestID?.utf8.count ?? .max <= Self.requestIDLengthMax_bytes else {
+      throw .wrongType(path: path + "request_id", wanted: "a string of at most \(Self.requestIDLengthMax_bytes) bytes")
+    }
     let inside = body == nil ? path : path + "payload."
     let asked = command == .setParam ? try Self.parameters(in: body ?? frame, at: inside) : []
     // What stands last counts, should a parameter stand under two of its names.

@@ -75,6 +75,9 @@ package enum ReefnetRefusal: Error, Equatable, Sendable, CustomStringConvertible
   /// A `control` without `payload` or `command`, or with a command that is unknown: a warning, and nothing is done.
   case noCommand(String)
 
+  /// What is logged of a frame's raw bytes, at most (SPEC, section 3).
+  package static let loggedBytesMax = 1024
+
   package var description: String {
     switch self {
     case .malformed(let error): "Malformed frame: \(error)"

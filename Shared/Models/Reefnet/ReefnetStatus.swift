@@ -1,5 +1,8 @@
 /// The payload of a `status` frame (the reefnet document, "`status` Frames").
 package enum ReefnetStatus {
+  /// After so long without a word a module is offline: the document has a status every second while one is connected.
+  package static let silenceMax = Duration.seconds(15)
+
   /// How far a setpoint in a status may be from what was asked for: half of the last digit that the document's examples have, because a module may round what it is told.
   private static let tolerance = 0.05 + 1e-6
 

@@ -30,6 +30,10 @@ struct HubCounters: Sendable {
   /// Readings in the log that went to no app here, because a newer one of their sensor came within 200 ms.
   var datapointsThrottled = 0
 
+  /// Frames of heater modules that were taken in, and frames of modules and their UIs that were not acted on.
+  var moduleFrames = 0
+  var framesRefused = 0
+
   static func += (left: inout Self, right: Self) {
     left.sessions += right.sessions
     left.subscriptions += right.subscriptions
@@ -47,6 +51,8 @@ struct HubCounters: Sendable {
     left.datapointsRefused += right.datapointsRefused
     left.appendFailures += right.appendFailures
     left.datapointsThrottled += right.datapointsThrottled
+    left.moduleFrames += right.moduleFrames
+    left.framesRefused += right.framesRefused
   }
 }
 

@@ -1,4 +1,5 @@
 internal import EventLog
+internal import Logging
 internal import NIOCore
 internal import WebSocketTransport
 
@@ -7,9 +8,12 @@ struct Neighbours: Sendable {
   let gate: any Gatekeeper
   /// What devices prove themselves by, and how they are set up; nil where there are no accounts.
   let devices: Devices?
+  /// Who is there, of devices that do not say so; nil where there are no accounts.
+  let board: PresenceBoard?
   let log: any EventLog
   let jobs: Jobs
   let limits: SessionLimits
+  let logger: Logger
 
   /// For questions to neighbours: each kind apart, so that a database that hangs holds up nothing but its own, and nothing is before a stop.
   struct Jobs: Sendable {

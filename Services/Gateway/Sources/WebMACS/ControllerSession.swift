@@ -51,7 +51,7 @@ final class ControllerSession: WebSocketSession, HubSession {
       let devices = devices
       ask(\.access, orElse: .settings(nil)) { _ in .settings(await devices.settings(of: controller)) }
     case .send(let message): connection.send(text: message.encoded())
-    case .append(let events): append(events.map(Self.entry), Backoff(longest: .seconds(2)))
+    case .append(let events): append(events.map { LogEntry(named: $0, order: $0.timestamp) }, Backoff(longest: .seconds(2)))
     case .count(let accepted, let refused):
       hub.counters.datapointsAccepted += accepted
       hub.counters.datapointsRefused += refused
@@ -68,13 +68,6 @@ final class ControllerSession: WebSocketSession, HubSession {
   }
 
   // MARK: The log
-
-  /// A batch has no name of its own by which a second append could be known: it gets one.
-  private static func entry(_ event: Event) -> LogEntry {
-    let (high, low) = (UInt64.random(in: 0 ... .max), UInt64.random(in: 0 ... .max))
-    let fingerprint = withUnsafeBytes(of: high, Array.init) + withUnsafeBytes(of: low, Array.init)
-    return LogEntry(.event(event), fingerprint: fingerprint, mayBeDuplicate: true, order: event.timestamp)
-  }
 
   /// Tries until the log has it. The controller is held back meanwhile, by TCP. Only what is left when it has gone is given up.
   private func append(_ entries: [LogEntry], _ backoff: Backoff) {

@@ -261,7 +261,7 @@ struct ControllerSessionMachine {
 
 extension AccessGate.Recheck {
   /// What another check of a device's credential means for its connection.
-  fileprivate init?(_ admission: AccessGate.Admission) {
+  init?(_ admission: AccessGate.Admission) {
     switch admission {
     case .admitted: self.init()
     case .refused(let error): self.init(refusal: error)

@@ -14,6 +14,7 @@ struct CommandSender: Sendable {
   private static let noMatchingSubscribers: UInt8 = 0x10
 
   let log: any EventLog
+  let board: PresenceBoard
   let publisher: MQTTPublisher
   let version: MQTTConfiguration.ProtocolVersion
   let metrics: CommandMetrics
@@ -67,8 +68,9 @@ struct CommandSender: Sendable {
     }
   }
 
-  /// A stop is tried again for an appliance that has not said goodbye: it may be about to come back.
+  /// One that is connected to a gateway is sent its commands there. A stop is tried again for an appliance that has not said goodbye: it may be about to come back.
   private func nobodyListens(to command: Command) async throws -> Bool {
+    if try await board.isAttached(command.applianceID) { return true }
     if command.isUrgent, !(await saysOffline(command.applianceID)) { return false }
     try await close([.offline(command.id, command.type)], of: command.applianceID)
     return true

@@ -14,9 +14,8 @@ final class Sightings: Sendable {
   /// Past it new ones are not noted: they will be with what they say next.
   static let countMax = 65_536
 
-  /// By dialect, the silence after which a device is offline that says nothing when it leaves. The reefnet document has a status every second while a module is connected; a robot that stands still
-  /// says how its system is.
-  private static let silenceMax = [("reefnet/", Duration.seconds(15)), ("oht50/", Duration.seconds(60))]
+  /// By dialect, the silence after which a device is offline that says nothing when it leaves. A robot that stands still says how its system is.
+  private static let silenceMax = [("reefnet/", ReefnetStatus.silenceMax), ("oht50/", Duration.seconds(60))]
   static let silenceMaxLongest = silenceMax.map(\.1).max() ?? .zero
 
   /// Nil for devices that tell their status themselves.

@@ -78,5 +78,5 @@ struct SimulatedCamera: Service {
 extension ConfigurationVariable {
   static let deviceSecret = ConfigurationVariable(
     "MARTLET_DEVICE_SECRET", isSecret: true,
-    meaning: "what a simulated camera or controller proves itself with: its secret, or a token made for it")
+    meaning: "what a simulated camera, controller or heater proves itself with: its secret, or a token made for it")
 }
