@@ -56,6 +56,21 @@ import Testing
     }
   }
 
+  @Test func `A rule and the sensor that it names come in one file or not at all`() async throws {
+    try await withRules { fixture in
+      let laboratory = "appliances: [{id: LAB-1, owner: demo, dialect: webmacs, sensors: [oven-1]}]\n"
+      func rule(_ metric: String) -> String {
+        "rules: [{id: oven, appliances: [LAB-1], when: {metric: \(metric), operator: '>', value: 250}}]"
+      }
+      let refused = try await fixture.martletctl("apply", "-", input: laboratory + rule("oven-2"))
+      #expect(refused.status != .exited(0), "\(refused)")
+      #expect(refused.errors.contains("Rule 'oven': 'when.metric' names the sensor 'oven-2'"), "\(refused)")
+      #expect(try await fixture.stack.postgres.query("SELECT count(*) FROM appliances WHERE id = 'LAB-1'") == "0")
+      let applied = try await fixture.martletctl("apply", "-", input: laboratory + rule("oven-1"))
+      #expect(applied.status == .exited(0) && applied.output.contains("+ rule oven\n"), "\(applied)")
+    }
+  }
+
   @Test func `rules are listed, shown, checked, replaced and removed through the API`() async throws {
     try await withRules { fixture in
       #expect(try await fixture.martletctl("rules").output.contains("Oil: too hot"))
