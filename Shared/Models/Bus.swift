@@ -51,6 +51,8 @@ package enum Bus {
 
   /// Channel: something about users, appliances, their sharing or revoked tokens has changed in PostgreSQL.
   package static let changes = "changes"
+  /// Channel on which the gateways tell each other how many consoles watch each robot.
+  package static let consoles = "consoles"
   /// Channel on which one replica's readiness probe hears itself.
   package static func canary(_ replica: String) -> String { "canary:\(replica)" }
 }

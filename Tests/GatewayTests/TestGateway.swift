@@ -139,11 +139,12 @@ struct TestGateway {
   }
 
   static func run<Result: Sendable>(
-    loopCount: Int = 1, queueBytesMax: Int = 256 * 1024, isLocal: Bool = false, _ body: (TestGateway) async throws -> Result
+    loopCount: Int = 1, queueBytesMax: Int = 256 * 1024, oht50: OHT50Limits = OHT50Limits(), isLocal: Bool = false,
+    _ body: (TestGateway) async throws -> Result
   ) async throws -> Result {
     let log = MemoryEventLog()
     return try await run(
-      on: log, appendingTo: log, loopCount: loopCount, queueBytesMax: queueBytesMax, isLocal: isLocal,
+      on: log, appendingTo: log, loopCount: loopCount, queueBytesMax: queueBytesMax, oht50: oht50, isLocal: isLocal,
       liveFeed: { MemoryLiveFeed(of: log, eventLoop: $0, receiver: $1) }, body)
   }
 
@@ -151,8 +152,10 @@ struct TestGateway {
   ///   - log: what the gateway reads; run with it where it is a service.
   ///   - writer: what the test appends to.
   static func run<Result: Sendable>(
-    on log: any EventLog, appendingTo writer: any EventLog, loopCount: Int, queueBytesMax: Int = 256 * 1024, isLocal: Bool = false,
-    liveFeed: @escaping @Sendable (any EventLoop, any LiveReceiver) -> any LiveFeed, _ body: (TestGateway) async throws -> Result
+    on log: any EventLog, appendingTo writer: any EventLog, loopCount: Int, queueBytesMax: Int = 256 * 1024,
+    oht50: OHT50Limits = OHT50Limits(),
+    isLocal: Bool = false, liveFeed: @escaping @Sendable (any EventLoop, any LiveReceiver) -> any LiveFeed,
+    _ body: (TestGateway) async throws -> Result
   ) async throws -> Result {
     let directory = TestDirectory()
     guard let secret = TokenSecret(secret) else { throw RawClient.Unexpected(what: "no secret") }
@@ -166,7 +169,7 @@ struct TestGateway {
     let gate: any Gatekeeper = isLocal ? LocalGatekeeper() : AccessGate(verifier: verifier, directory: cache)
     let devices = isLocal ? nil : Devices(verifier: verifier, directory: directory, controllers: directory)
     let gateway = try await Gateway(
-      Gateway.Settings(server: server, queueBytesMax: queueBytesMax, refusesForeignPages: isLocal, replica: "test"),
+      Gateway.Settings(server: server, oht50: oht50, queueBytesMax: queueBytesMax, refusesForeignPages: isLocal, replica: "test"),
       ports: Gateway.Ports(gate: gate, cache: isLocal ? nil : cache, devices: devices, board: nil, log: log, liveFeed: liveFeed),
       eventLoopGroup: group, logger: logger, listening: { sink.yield($0) })
     let services = ServiceGroup(services: [log, writer].compactMap { $0 as? any Service } + gateway.services, logger: logger)

@@ -11,15 +11,35 @@ struct Subscriber: Sendable {
   static func run(
     _ url: String, token: String, appliances: [String], types: [String] = [], _ body: @escaping @Sendable (Subscriber) async throws -> Void
   ) async throws {
+    let wanted = types.isEmpty ? "" : (types + ["subscribed", "error", "test:closed"]).joined(separator: ",")
+    try await run(
+      "subscriber.py", [url] + appliances, environment: ["TOKEN": token, "TYPES": wanted],
+      isReady: { messages in messages.count { $0["type"]?.string == "subscribed" } == appliances.count }, body)
+  }
+
+  /// A console of the OHT-50 dialect: says these messages once it is connected, the word `TOKEN` in them replaced, and runs `body` when it has heard as many answers of type `subscribed` as it subscribes.
+  static func console(
+    _ url: String, token: String, _ messages: [String], _ body: @escaping @Sendable (Subscriber) async throws -> Void
+  ) async throws {
+    let subscriptions = messages.count { $0.contains(#""subscribe""#) }
+    try await run(
+      "console.py", [url] + messages, environment: ["TOKEN": token],
+      isReady: { messages in messages.count { $0["type"]?.string == "subscribed" } == subscriptions }, body)
+  }
+
+  private static func run(
+    _ program: String, _ arguments: [String], environment: [String: String], isReady: @escaping @Sendable ([JSON]) -> Bool,
+    _ body: @escaping @Sendable (Subscriber) async throws -> Void
+  ) async throws {
     let subscriber = Subscriber()
+    let variables = Dictionary(
+      uniqueKeysWithValues: environment.compactMap { name, value in Environment.Key(rawValue: name).map { ($0, value) } })
     enum Ended { case client, body }
     try await withThrowingTaskGroup(of: Ended.self) { group in
       group.addTask {
-        let wanted = types.isEmpty ? "" : (types + ["subscribed", "error", "test:closed"]).joined(separator: ",")
-        let program = try Clients.path("subscriber.py")
         _ = try await Subprocess.run(
-          .name("env"), arguments: Arguments(["/usr/bin/python3", program, url] + appliances),
-          environment: .inherit.updating(["TOKEN": token, "TYPES": wanted]), input: .none, output: .sequence,
+          .name("env"), arguments: Arguments(["/usr/bin/python3", try Clients.path(program)] + arguments),
+          environment: .inherit.updating(variables.mapValues(Optional.some)), input: .none, output: .sequence,
           error: .currentStandardError
         ) { execution in
           for try await line in execution.standardOutput.strings() { await subscriber.mailbox.append(try JSON(line)) }
@@ -27,9 +47,7 @@ struct Subscriber: Sendable {
         return .client
       }
       group.addTask {
-        try await subscriber.mailbox.wait(for: "subscription") { messages in
-          messages.count { $0["type"]?.string == "subscribed" } == appliances.count ? () : nil
-        }
+        try await subscriber.mailbox.wait(for: "subscription") { isReady($0) ? () : nil }
         try await body(subscriber)
         return .body
       }

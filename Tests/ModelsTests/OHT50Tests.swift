@@ -155,6 +155,28 @@ private let fixture = GoldenFixture("oht50")
   }
 }
 
+@Suite struct `The subscription in the address` {
+  private func patterns(_ values: [String]) throws -> [String]? {
+    try OHT50Subscription(queryValues: values, applianceID: nil)?.patterns.map(\.description)
+  }
+
+  @Test(arguments: [
+    ["mission.*", "safety.*"], ["mission.*,safety.*"], [#"["mission.*","safety.*"]"#], ["mission.*", #"["safety.*"]"#],
+    ["mission.*", "", "safety.*"],
+  ])
+  func `It may be repeated, parted by commas or a JSON array`(values: [String]) throws {
+    #expect(try patterns(values) == ["mission.*", "safety.*"])
+  }
+
+  @Test func `There may be none, and what matches nothing is refused`() throws {
+    #expect(try patterns([]) == nil && patterns([""]) == nil)
+    let many = Array(repeating: "*", count: OHT50Pattern.countMax + 1)
+    for values in [["**"], ["mission.*,"], ["[nonsense"], ["[1]"], [#"["*"],"x":[]"#], many, [many.joined(separator: ",")]] {
+      #expect(throws: OHT50Refusal.self, "\(values)") { try patterns(values) }
+    }
+  }
+}
+
 @Suite struct `Patterns of event types` {
   @Test(arguments: [
     ("mission.*", 3), ("*", 14), ("*.*", 14), ("*.status", 2), ("system.status", 1), ("safety.*", 3), ("telemetry.*", 2),
@@ -202,13 +224,31 @@ private let fixture = GoldenFixture("oht50")
     )
     let status = OHT50TelemetryStatus(isStreaming: true, rate_hz: 10, connectedClients: 3, lastUpdate: update)
     #expect(
-      try GoldenFixture.meaning(OHT50ServerMessage.telemetryStatus(status).encoded(at: moment))
+      try GoldenFixture.meaning(OHT50ServerMessage.telemetryStatus(status, nil).encoded(at: moment))
         == GoldenFixture.meaning(fixture.text("telemetry.status")))
     let event = try Event(fromDevice: JSONObject(parsing: fixture.text("system.status")), of: ApplianceID("OHT-1"), receivedAt: moment)
     var meaning = try GoldenFixture.meaning(fixture.text("system.status"))
     meaning["appliance_id"] = "OHT-1" as NSString
     meaning["request_id"] = "req-123" as NSString
     #expect(try GoldenFixture.meaning(OHT50ServerMessage.systemStatus(event, requestID: "req-123").encoded(at: moment)) == meaning)
+  }
+
+  @Test func `What becomes of a command is told under the name of the request`() throws {
+    let moment = try #require(Timestamp(iso8601: "2026-02-14T12:30:00Z"))
+    let (first, second) = (try ApplianceID("OHT-1"), try ApplianceID("OHT-2"))
+    let begin = #"{"type":"command_ack","timestamp":"2026-02-14T12:30:00Z","request_id":"r","#
+    let one = #""command_id":"c-1","appliance_id":"OHT-1","command":"emergency_stop","#
+    let listed = #""commands":[{"appliance_id":"OHT-1","command_id":"c-1"}"#
+    let ack = OHT50CommandAck(.requested, .emergencyStop, requestID: "r", targets: [.init(first, "c-1")])
+    #expect(text(.commandAck(ack), at: moment) == begin + one + #""status":"requested","# + listed + "]}")
+    let both = OHT50CommandAck(.requested, .emergencyStop, requestID: "r", targets: [.init(first, "c-1"), .init(second, "c-2")])
+    #expect(
+      text(.commandAck(both), at: moment) == begin + #""command":"emergency_stop","status":"requested","# + listed
+        + #",{"appliance_id":"OHT-2","command_id":"c-2"}]}"#)
+    let failure = CommandFailure(commandID: "c-1", type: .emergencyStop, code: .rejected, message: "No")
+    let failed = try #require(OHT50CommandAck(failure.event(of: first, at: moment), requestID: "r"))
+    #expect(text(.commandAck(failed), at: moment) == begin + one + #""status":"failed","code":"REJECTED","message":"No"}"#)
+    #expect(OHT50CommandAck(Event(type: .commandRequested, applianceID: first, timestamp: moment), requestID: nil) == nil)
   }
 
   @Test func `Subscriptions, tokens and pings are answered`() throws {
@@ -228,7 +268,7 @@ private let fixture = GoldenFixture("oht50")
       text(.unsubscribed(subscription.patterns, nil), at: moment)
         == #"{"type":"unsubscribed","timestamp":"2026-02-14T12:30:00Z","events":["mission.*","system.status"]}"#)
     #expect(
-      text(.authenticated(expiresAt: moment), at: moment)
+      text(.authenticated(expiresAt: moment, clientID: nil), at: moment)
         == #"{"type":"authenticated","timestamp":"2026-02-14T12:30:00Z","expires_at":"2026-02-14T12:30:00Z"}"#)
     #expect(
       text(.tokenExpiring(expiresAt: moment), at: moment)

@@ -2,5 +2,6 @@
 enum Dialects {
   static func endpoints(_ neighbours: Neighbours) -> [Endpoint] {
     [EpicuraDialect.endpoint] + WebMACSDialect.endpoints(neighbours.devices) + ReefnetDialect.endpoints(neighbours)
+      + [OHT50Dialect.endpoint(neighbours.oht50)]
   }
 }

@@ -31,6 +31,7 @@ package enum GatewayService {
       server: configuration.server, queueBytesMax: configuration.queueBytesMax,
       replica: String(UInt64.random(in: .min ... .max), radix: 36))
     settings.session.subscriptionsMax = configuration.subscriptionsMax
+    settings.oht50 = configuration.oht50
     settings.server.drainPeriod = context.drainPeriod * drainShare
     settings.server.closeTimeout = min(settings.server.closeTimeout, context.drainPeriod * (1 - drainShare) / 2)
     settings.refusesForeignPages = configuration.accounts == nil

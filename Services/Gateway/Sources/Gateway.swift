@@ -24,6 +24,7 @@ struct Gateway: Sendable {
   struct Settings: Sendable {
     var server: WebSocketServerConfiguration
     var session = SessionLimits()
+    var oht50 = OHT50Limits()
     var queueBytesMax = 256 * 1024
     /// Whether pages of other sites are kept out: where there are no tokens, a browser on the network could be made to command an appliance.
     var refusesForeignPages = false
@@ -35,6 +36,7 @@ struct Gateway: Sendable {
   private let jobs = Neighbours.Jobs()
   let liveFeed: any LiveFeed
   let canary: Canary
+  private let census: ConsoleCensusService
   let metrics: GatewayMetrics
 
   /// - Parameter listening: called once with the port, when clients are accepted.
@@ -45,6 +47,7 @@ struct Gateway: Sendable {
     let loops = Array(eventLoopGroup.makeIterator())
     guard let feedLoop = loops.first else { preconditionFailure("a group without a loop") }
     let canary = Canary(replica: settings.replica) { try await ports.log.publish($0, to: $1) }
+    let consoles = ConsoleCensus(replica: settings.replica)
     let feed = try await feedLoop.submit { [jobs] in
       NIOLoopBound(EventFeed(eventLoop: feedLoop, loopIndex: 0, log: ports.log, jobs: jobs.log), eventLoop: feedLoop)
     }.get()
@@ -55,20 +58,23 @@ struct Gateway: Sendable {
       feed.value.connect(hubs: hubs, channels: channels)
       Self.listenToChanges(feed.value, ports, hubs)
       feed.value.listen(to: canary.channel, subscribed: {}, message: { canary.heard($0) })
+      feed.value.listen(to: Bus.consoles, subscribed: {}, message: { consoles.heard($0) })
       return channels
     }.get()
     let neighbours = Neighbours(
-      gate: ports.gate, devices: ports.devices, board: ports.board, log: ports.log, jobs: jobs, limits: settings.session, logger: logger)
+      gate: ports.gate, devices: ports.devices, board: ports.board, log: ports.log, jobs: jobs, limits: settings.session,
+      oht50: settings.oht50, consoles: consoles, logger: logger)
     server = WebSocketServer(
       configuration: settings.server,
       routes: Dialects.endpoints(neighbours).map { $0.route(hubs, neighbours, refusesForeignPages: settings.refusesForeignPages) },
       eventLoopGroup: eventLoopGroup, logger: logger, listening: listening)
     self.canary = canary
+    census = ConsoleCensusService(census: consoles, log: ports.log)
     metrics = GatewayMetrics(server: server, hubs: hubs, feed: handle)
   }
 
   /// In the order of dependency. A live feed that keeps a connection is a service of its own.
-  var services: [any Service] { [liveFeed as? any Service].compactMap { $0 } + jobs.all + [server] }
+  var services: [any Service] { [liveFeed as? any Service].compactMap { $0 } + jobs.all + [census, server] }
 
   private static func makeHubs(_ loops: [any EventLoop], queueBytesMax: Int, feed: FeedHandle) async throws -> [NIOLoopBound<LoopHub>] {
     var hubs: [NIOLoopBound<LoopHub>] = []

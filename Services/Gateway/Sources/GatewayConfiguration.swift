@@ -29,13 +29,14 @@ package struct GatewayConfiguration: ServiceConfiguration {
     [
       auth, .host, .port, .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, loops, connectionsMax,
       subscriptionsMax, queueBytesMax, .trustedProxies,
-    ] + TokenSettings.variables
+    ] + OHT50Limits.variables + TokenSettings.variables
 
   /// 0 for one per core.
   let loopCount: Int
   let server: WebSocketServerConfiguration
   let subscriptionsMax: Int
   let queueBytesMax: Int
+  let oht50: OHT50Limits
   let redis: RedisConfiguration
   /// Nil where authentication is off.
   let accounts: Accounts?
@@ -60,6 +61,7 @@ package struct GatewayConfiguration: ServiceConfiguration {
     loopCount = try values.integer(Self.loops, in: 0...256)
     subscriptionsMax = try values.integer(Self.subscriptionsMax, in: 1...65_536)
     queueBytesMax = try values.integer(Self.queueBytesMax, in: 65_536...67_108_864)
+    oht50 = try OHT50Limits(reading: values)
     let proxies = values.optionalString(.trustedProxies) ?? ""
     guard let trusted = TrustedProxies(proxies) else {
       throw values.invalid(.trustedProxies, wants: "addresses or networks like 127.0.0.1, 10.0.0.0/8")

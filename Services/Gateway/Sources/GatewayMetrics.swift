@@ -35,6 +35,8 @@ struct GatewayMetrics: Sendable {
     "martlet_gateway_datapoints_refused_total": "Readings of lab controllers that are none, or of a sensor that no enabled plugin reads.",
     "martlet_gateway_datapoints_throttled_total":
       "Readings that were not sent to apps, because a newer one of their sensor came within 200 ms; counted on each event loop with such apps.",
+    "martlet_gateway_paced_total":
+      "Events of robots that consoles were spared, because a newer one of their type came before its rate let them go; counted for each rate once.",
     "martlet_gateway_module_frames_total": "Frames of heater modules that were taken in.",
     "martlet_gateway_frames_refused_total":
       "Frames of heater modules and their UIs that were not acted on; the service's log tells of them.",
@@ -90,6 +92,7 @@ struct GatewayMetrics: Sendable {
       counter("datapoints_refused_total", fanOut.datapointsRefused), counter("datapoints_throttled_total", fanOut.datapointsThrottled),
       counter("append_failures_total", fanOut.appendFailures), counter("module_frames_total", fanOut.moduleFrames),
       counter("frames_refused_total", fanOut.framesRefused),
+      counter("paced_total", fanOut.paced),
     ]
   }
 

@@ -65,9 +65,29 @@ package struct OHT50Subscription: Hashable, Sendable {
   /// At most so many events of each type a second; nil for what the document's table allows.
   package let rate_hz: Double?
   /// One robot; nil for all that the user may see.
-  package let applianceID: ApplianceID?
+  package var applianceID: ApplianceID?
   /// The last event that the client has seen, if it named one.
   package let since: EventID?
+
+  /// The URL's `subscription`: repeated, comma-separated or a JSON array (SPEC, section 4). Nil when it has none.
+  package init?(queryValues: [String], applianceID: ApplianceID?) throws(OHT50Refusal) {
+    var patterns: [OHT50Pattern] = []
+    for value in queryValues where !value.isEmpty {
+      if value.hasPrefix("[") {
+        guard let object = try? JSONObject(parsing: Array("{\"events\":\(value)}".utf8)), object.members.count == 1 else {
+          throw .invalidMessage("'subscription' must be event types, parted by commas or as a JSON array")
+        }
+        patterns += try Self.patterns(object)
+      } else {
+        for name in value.split(separator: ",", omittingEmptySubsequences: false) { patterns.append(try OHT50Pattern(String(name))) }
+      }
+    }
+    guard patterns.count <= OHT50Pattern.countMax else {
+      throw .invalidMessage("'subscription' must name 1 to \(OHT50Pattern.countMax) event types; it has \(patterns.count)")
+    }
+    guard !patterns.isEmpty else { return nil }
+    (self.patterns, self.applianceID, rate_hz, since) = (patterns, applianceID, nil, nil)
+  }
 
   init(_ object: JSONObject) throws(OHT50Refusal) {
     patterns = try Self.patterns(object)

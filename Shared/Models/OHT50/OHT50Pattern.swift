@@ -16,6 +16,9 @@ package struct OHT50Pattern: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether it matches every type of the document and every robot's own.
+  package var isEverything: Bool { segments.count <= 2 && segments.allSatisfy { $0 == "*" } }
+
   package var description: String { segments.joined(separator: ".") }
 
   package func matches(_ type: EventType) -> Bool {

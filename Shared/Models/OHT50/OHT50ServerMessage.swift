@@ -1,7 +1,7 @@
 /// What the server says to a console besides events, each encoded as one text frame's payload (the OHT-50 document, sections 2.2 and 7; SPEC, sections 2 to 4).
 package enum OHT50ServerMessage: Hashable, Sendable {
-  /// `{"type":"authenticated","timestamp","expires_at"}`: the token in `auth` counts from now on.
-  case authenticated(expiresAt: Timestamp)
+  /// `{"type":"authenticated","timestamp","expires_at","client_id"}`: the token counts from now on. `client_id` as the client named itself.
+  case authenticated(expiresAt: Timestamp, clientID: String?)
   /// `{"type":"token.expiring","timestamp","expires_at"}`: the connection ends then, unless the client sends `auth` with another token.
   case tokenExpiring(expiresAt: Timestamp)
   /// `{"type":"subscribed","timestamp","events":[…],"rate":10,"appliance_id"}`, `rate` and `appliance_id` as they were asked for; to a client that named the last event it saw, with
@@ -9,10 +9,12 @@ package enum OHT50ServerMessage: Hashable, Sendable {
   case subscribed(OHT50Subscription, recovered: Bool?)
   /// `{"type":"unsubscribed","timestamp","events":[…],"appliance_id"}`
   case unsubscribed([OHT50Pattern], ApplianceID?)
-  /// The document's `telemetry.status`.
-  case telemetryStatus(OHT50TelemetryStatus)
+  /// The document's `telemetry.status`, with the `appliance_id` of the robot that it is of; nil where the client gets none's.
+  case telemetryStatus(OHT50TelemetryStatus, ApplianceID?)
   /// A robot's last `system.status`, with the `request_id` that asked for it.
   case systemStatus(Event, requestID: String?)
+  /// What becomes of a command.
+  case commandAck(OHT50CommandAck)
   /// `{"type":"pong"}`
   case pong
   /// `{"type":"error","error_code","error_name","description","timestamp"}`
@@ -21,7 +23,9 @@ package enum OHT50ServerMessage: Hashable, Sendable {
   package func encoded(at now: Timestamp) -> [UInt8] {
     var text: [UInt8] = []
     switch self {
-    case .authenticated(let expiresAt): Self.tell("{\"type\":\"authenticated\"", expiresAt, now, &text)
+    case .authenticated(let expiresAt, let clientID):
+      Self.tell("{\"type\":\"authenticated\"", expiresAt, now, &text)
+      Self.append(",\"client_id\":", clientID, &text)
     case .tokenExpiring(let expiresAt): Self.tell("{\"type\":\"token.expiring\"", expiresAt, now, &text)
     case .subscribed(let subscription, let recovered):
       Self.begin("{\"type\":\"subscribed\"", now, &text)
@@ -34,8 +38,9 @@ package enum OHT50ServerMessage: Hashable, Sendable {
     case .unsubscribed(let patterns, let appliance):
       Self.begin("{\"type\":\"unsubscribed\"", now, &text)
       Self.append(patterns, appliance, &text)
-    case .telemetryStatus(let status):
+    case .telemetryStatus(let status, let robot):
       Self.begin("{\"type\":\"telemetry.status\"", now, &text)
+      Self.append(",\"appliance_id\":", robot?.rawValue, &text)
       text.append(",\"data\":")
       text += status.encoded()
     case .systemStatus(var event, let requestID):
@@ -44,6 +49,9 @@ package enum OHT50ServerMessage: Hashable, Sendable {
         event.extras.append(json: requestID)
       }
       return event.encoded()
+    case .commandAck(let ack):
+      Self.begin("{\"type\":\"command_ack\"", now, &text)
+      ack.append(to: &text)
     case .pong: text.append("{\"type\":\"pong\"")
     case .error(let refusal):
       text.append("{\"type\":\"error\",\"error_code\":")
@@ -78,9 +86,14 @@ package enum OHT50ServerMessage: Hashable, Sendable {
       text.append(json: pattern.description)
     }
     text.append(UInt8(ascii: "]"))
-    guard let appliance else { return }
-    text.append(",\"appliance_id\":")
-    text.append(json: appliance.rawValue)
+    append(",\"appliance_id\":", appliance?.rawValue, &text)
+  }
+
+  /// A member that may be missing, with its name and the comma before it.
+  static func append(_ name: StaticString, _ value: String?, _ text: inout [UInt8]) {
+    guard let value else { return }
+    text.append(name)
+    text.append(json: value)
   }
 }
 
@@ -140,6 +153,8 @@ package struct OHT50Refusal: Error, Hashable, Sendable, CustomStringConvertible 
   package static func unknownEventType(_ text: String) -> OHT50Refusal {
     OHT50Refusal(code: .invalidEventType, description: "Unknown event type: \(text.prefix(EventType.lengthMax))")
   }
+
+  package init(code: Code, description: String) { (self.code, self.description) = (code, description) }
 
   static func invalidMessage(_ reason: String) -> OHT50Refusal { OHT50Refusal(code: .invalidEventType, description: reason) }
   static let invalidRate = OHT50Refusal(code: .rateLimitExceeded, description: "'rate' must be 0.01 to 1000 events per second")

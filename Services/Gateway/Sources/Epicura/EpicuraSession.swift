@@ -16,7 +16,9 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
 
   init(_ arrival: Arrival) {
     (connection, hub, neighbours) = (arrival.connection, arrival.hub, arrival.neighbours)
-    subscriber = Subscriber(connection, hub: hub)
+    subscriber = Subscriber(connection, hub: hub) { [hub] subscriber, appliance in
+      hub.audience(of: appliance, in: .epicura) { EventAudience($0, hub: hub) }.enter(subscriber)
+    }
     machine = EpicuraSessionStateMachine(limits: neighbours.limits, now: .now())
     subscriber.session = self
     hub.add(self)
@@ -45,7 +47,7 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
 
   private func handle(_ input: EpicuraSessionStateMachine.Input) {
     guard connection.isOpen else { return }
-    if case .answered(_, let answer) = input { count(answer) }
+    if case .answered(_, let answer) = input { hub.counters.count(answer) }
     for action in machine.handle(input, now: .now()) { perform(action) }
   }
 
@@ -54,7 +56,7 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
   private func perform(_ action: EpicuraSessionStateMachine.Action) {
     switch action {
     case .send(let message):
-      if case .subscribed(_, _, _, let recovered?) = message { count(recovered) }
+      if case .subscribed(_, _, _, let recovered?) = message { hub.counters.countRecovery(isWhole: recovered) }
       subscriber.reply(message.encoded())
     case .sendEvent(let event): subscriber.reply(event.encoded())
     case .askPermission(let principal, let appliance, let purpose):
@@ -79,18 +81,13 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
     case .request(let command, let permission, let userID): request(command, permission, userID)
     case .readOutcome(let appliance, let id, let last):
       ask(\.stops, orElse: .outcome(commandID: id, [])) {
-        .outcome(commandID: id, await Self.events(of: id, appliance, through: last, in: $0.log))
+        .outcome(commandID: id, await $0.events(of: id, appliance, through: last))
       }
     case .expire(let command):
-      ask(\.commands, orElse: .expired(nil)) { .expired(await CommandDesk(log: $0.log).expire(command)) }
+      ask(\.commands, orElse: .expired(nil)) { .expired(await $0.expire(command)) }
     case .close(let code, let reason): connection.close(code, reason: reason)
     case .closeAsSlow: subscriber.closeAsSlow()
     }
-  }
-
-  private func count(_ recovered: Bool) {
-    hub.counters.recoveries += 1
-    if !recovered { hub.counters.incompleteRecoveries += 1 }
   }
 
   // MARK: Commands
@@ -103,27 +100,10 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
   }
 
   private func request(_ command: PendingCommand, _ permission: Permission, _ userID: String) {
-    let request = CommandRequest(
-      applianceID: command.appliance, dialect: .epicura, type: command.type, data: command.data, userID: userID,
-      requestID: command.requestID)
     let purpose = EpicuraSessionStateMachine.Purpose.command(id: command.id, isUrgent: command.isUrgent)
     ask(jobs(for: purpose), orElse: .grant(command.appliance, purpose, .unavailable)) {
-      let desk = CommandDesk(log: $0.log, makeID: { command.id })
-      return .answered(commandID: command.id, await desk.request(request, permission: permission))
+      .answered(commandID: command.id, await $0.request(command, in: .epicura, permission, userID: userID))
     }
-  }
-
-  private func count(_ answer: CommandDesk.Answer) {
-    if case .accepted = answer { hub.counters.commandsAccepted += 1 } else { hub.counters.commandsRefused += 1 }
-  }
-
-  /// How far back the log is read for a command that was just sent: more than clocks may differ.
-  private static let lookBack_ms: UInt64 = 60_000
-
-  private static func events(of commandID: String, _ appliance: ApplianceID, through last: EventID, in log: any EventLog) async -> [Event] {
-    let start = EventID(milliseconds: last.milliseconds - min(last.milliseconds, lookBack_ms), sequence: 0)
-    let history = try? await log.history(of: appliance, after: start)
-    return (history?.events ?? []).filter { $0.id ?? .zero <= last && $0.commandID == commandID }
   }
 
   private func ask(

@@ -100,18 +100,18 @@ struct EpicuraSessionStateMachine {
     case .grant(let appliance, .command(let id, _), let grant): return take(grant, appliance, commandID: id, of: principal, now: now)
     case .live(let appliance, let position):
       return subscriptions.becameLive(appliance, position: position, now: now)
-        + commands.becameLive(appliance, position: position, userID: principal.subject, now: now)
+        + commands.becameLive(appliance, position: position, userID: principal.subject, now: now).carriedOut
     case .log(let appliance, let attempt, let reading): return take(reading, appliance, attempt, now: now)
     case .delivered(let appliance, let delivery): return subscriptions.delivered(appliance, delivery, now: now)
     case .drained: return subscriptions.drained(now: now)
     case .accessChanged(let change): return isConcerned(principal, by: change) ? recheck() : []
     case .rechecked(let answer): return take(answer, now: now)
     case .renewal(let admission): return take(admission, now: now)
-    case .listening(let id, let isLive): return isLive ? commands.heard(id, userID: principal.subject, now: now) : []
+    case .listening(let id, let isLive): return isLive ? commands.heard(id, userID: principal.subject, now: now).carriedOut : []
     case .answered(let id, let answer): return take(answer, commandID: id, now: now)
     case .outcome(let id, let events): return commands.contains(id) ? events.map(Action.sendEvent) + settle(id, by: events) : []
-    case .settled(let id): return commands.end(id)
-    case .expired(let failure): return failure.map { commands.fail($0, now: now) } ?? []
+    case .settled(let id): return commands.end(id).carriedOut
+    case .expired(let failure): return failure.map { commands.fail($0, now: now).carriedOut } ?? []
     case .tick: return tick(now: now)
     }
   }
@@ -175,8 +175,8 @@ struct EpicuraSessionStateMachine {
     }
     for appliance in subscriptions.late(now: now) { actions += giveUp(appliance, now: now) }
     let overdue = commands.tick(now: now)
-    actions += overdue.actions
-    for command in overdue.unanswered { actions += commands.end(command.id) + reject(.notSent(command.appliance), now: now) }
+    actions += overdue.actions.carriedOut
+    for command in overdue.unanswered { actions += commands.end(command.id).carriedOut + reject(.notSent(command.appliance), now: now) }
     return actions + recheckIfDue()
   }
 
@@ -239,9 +239,9 @@ struct EpicuraSessionStateMachine {
   ) -> [Action] {
     guard commands.contains(id) else { return [] }
     switch grant {
-    case .granted(let permission): return commands.permitted(id, permission, userID: principal.subject, now: now)
-    case .refused: return commands.end(id) + reject(.notFound(appliance), now: now)
-    case .unavailable: return commands.end(id) + reject(.notSent(appliance), now: now)
+    case .granted(let permission): return commands.permitted(id, permission, userID: principal.subject, now: now).carriedOut
+    case .refused: return commands.end(id).carriedOut + reject(.notFound(appliance), now: now)
+    case .unavailable: return commands.end(id).carriedOut + reject(.notSent(appliance), now: now)
     }
   }
 
@@ -257,15 +257,15 @@ struct EpicuraSessionStateMachine {
       case .applianceOffline:
         commands.refused(failure, now: now)
         return []
-      case .notPermitted, .invalidCommand: return countMistake(now: now) ?? commands.fail(failure, now: now)
-      case .timeout, .rejected, .superseded, .tooManyCommands: return commands.fail(failure, now: now)
+      case .notPermitted, .invalidCommand: return countMistake(now: now) ?? commands.fail(failure, now: now).carriedOut
+      case .timeout, .rejected, .superseded, .tooManyCommands: return commands.fail(failure, now: now).carriedOut
       }
-    case .unavailable: return commands.end(id) + reject(.unknownWhetherSent(appliance), now: now)
+    case .unavailable: return commands.end(id).carriedOut + reject(.unknownWhetherSent(appliance), now: now)
     }
   }
 
   private mutating func settle(_ id: String, by events: [Event]) -> [Action] {
-    events.contains { $0.type == .commandAcknowledged || $0.type == .commandFailed } ? commands.end(id) : []
+    events.contains { $0.type == .commandAcknowledged || $0.type == .commandFailed } ? commands.end(id).carriedOut : []
   }
 
   // MARK: Changes of access
@@ -298,6 +298,22 @@ struct EpicuraSessionStateMachine {
         + lost.filter { subscriptions.contains($0) }.flatMap {
           subscriptions.end($0, now: now) + [.send(.error(.notFound($0), now))]
         }
+    }
+  }
+}
+
+extension [OpenCommands.Action] {
+  /// As this session does it.
+  fileprivate var carriedOut: [EpicuraSessionStateMachine.Action] {
+    map {
+      switch $0 {
+      case .listen(let appliance, let id): .listen(appliance, commandID: id)
+      case .unlisten(let appliance, let id): .unlisten(appliance, commandID: id)
+      case .request(let command, let permission, let userID): .request(command, permission, userID: userID)
+      case .readOutcome(let appliance, let id, let last): .readOutcome(appliance, commandID: id, through: last)
+      case .tell(let event): .sendEvent(event)
+      case .expire(let command): .expire(command)
+      }
     }
   }
 }

@@ -4,7 +4,7 @@ internal import Store
 internal import WebSocketTransport
 
 /// The subscribers of one appliance that get its events as the bus carries them, each one and in order (the Epicura document). Confined to its event loop.
-final class EventAudience: Audience {
+final class EventAudience: SubscriberAudience {
   let dialect = Dialect.epicura
   let topic: Topic
   private let hub: LoopHub
@@ -21,9 +21,11 @@ final class EventAudience: Audience {
     self.hub = hub
   }
 
-  func add(_ member: Membership) {
+  func enter(_ subscriber: Subscriber) -> Membership {
+    let member = Membership(self, subscriber)
     member.slot = members.count
     members.append(member)
+    return member
   }
 
   func remove(_ member: Membership) {

@@ -1,3 +1,4 @@
+internal import Commands
 internal import Models
 internal import NIOCore
 internal import Store
@@ -29,6 +30,8 @@ struct HubCounters: Sendable {
   var appendFailures = 0
   /// Readings in the log that went to no app here, because a newer one of their sensor came within 200 ms.
   var datapointsThrottled = 0
+  /// Events of robots that consoles here were spared, because a newer one of their type came before its rate let them go.
+  var paced = 0
 
   /// Frames of heater modules that were taken in, and frames of modules and their UIs that were not acted on.
   var moduleFrames = 0
@@ -53,6 +56,19 @@ struct HubCounters: Sendable {
     left.datapointsThrottled += right.datapointsThrottled
     left.moduleFrames += right.moduleFrames
     left.framesRefused += right.framesRefused
+    left.paced += right.paced
+  }
+}
+
+extension HubCounters {
+  mutating func count(_ answer: CommandDesk.Answer) {
+    if case .accepted = answer { commandsAccepted += 1 } else { commandsRefused += 1 }
+  }
+
+  /// - Parameter isWhole: whether the log had all that was missed.
+  mutating func countRecovery(isWhole: Bool) {
+    recoveries += 1
+    if !isWhole { incompleteRecoveries += 1 }
   }
 }
 

@@ -1,8 +1,14 @@
 internal import Models
 
+/// Those who listen to one appliance in a dialect that gives each event as a frame of its own.
+protocol SubscriberAudience: Audience {
+  var topic: Topic { get }
+  func remove(_ member: Membership)
+}
+
 /// One subscriber's place in one topic: as a subscription, or only to hear what becomes of its own commands.
-final class Membership {
-  let audience: EventAudience
+class Membership {
+  let audience: any SubscriberAudience
   let subscriber: Subscriber
   var slot = -1
   /// Nil where there is no subscription.
@@ -11,10 +17,14 @@ final class Membership {
   var commands: Set<String> = []
   /// Events of those that went out without a subscription.
   private(set) var told: Set<EventID> = []
+  /// What the subscriber had been told when its gate let go of what it held.
+  var known = KnownEvents(since: .zero) { didSet { knownEnd = known.end } }
+  /// All events behind this one are new to it.
+  private(set) var knownEnd = EventID.zero
   /// Live events that come to the gate since its hold began are all behind this one, and those up to it were in the log by then.
   var position: EventID
 
-  init(_ audience: EventAudience, _ subscriber: Subscriber) {
+  init(_ audience: any SubscriberAudience, _ subscriber: Subscriber) {
     self.audience = audience
     self.subscriber = subscriber
     position = audience.topic.position

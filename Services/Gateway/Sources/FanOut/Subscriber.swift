@@ -15,7 +15,14 @@ protocol SubscriberSession: AnyObject {
 final class Subscriber: Outlet {
   /// Who hears that a topic became live. It owns this subscriber.
   weak var session: (any SubscriberSession)?
+  private let enter: (Subscriber, ApplianceID) -> Membership
   private var memberships: [ApplianceID: Membership] = [:]
+
+  /// - Parameter enter: gives the subscriber a place among those who listen to the appliance in its dialect.
+  init(_ connection: WebSocketConnection, hub: LoopHub, enter: @escaping (Subscriber, ApplianceID) -> Membership) {
+    self.enter = enter
+    super.init(connection, hub: hub)
+  }
 
   // MARK: Topics
 
@@ -30,12 +37,13 @@ final class Subscriber: Outlet {
 
   private func member(of appliance: ApplianceID) -> Membership {
     if let known = memberships[appliance] { return known }
-    let audience = hub.audience(of: appliance, in: .epicura) { EventAudience($0, hub: hub) }
-    let member = Membership(audience, self)
+    let member = enter(self, appliance)
     memberships[appliance] = member
-    audience.add(member)
     return member
   }
+
+  /// The subscriber's place among those who listen to the appliance, if it has one.
+  func membership(of appliance: ApplianceID) -> Membership? { memberships[appliance] }
 
   /// Begins to hear what becomes of a command, with or without a subscription. True when the topic is live.
   func listen(_ appliance: ApplianceID, commandID: String) -> Bool {
@@ -74,6 +82,7 @@ final class Subscriber: Outlet {
     }
     let position = max(member.position, member.topic.position)
     guard let held = member.gate?.release(known, position: position) else { return .part(known) }
+    member.known = known
     hub.counters.conflated += held.conflatedCount
     for frame in held.frames { pass(frame) }
     return .whole

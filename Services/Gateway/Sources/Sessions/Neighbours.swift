@@ -13,6 +13,9 @@ struct Neighbours: Sendable {
   let log: any EventLog
   let jobs: Jobs
   let limits: SessionLimits
+  let oht50: OHT50Limits
+  /// How many consoles watch each robot.
+  let consoles: ConsoleCensus
   let logger: Logger
 
   /// For questions to neighbours: each kind apart, so that a database that hangs holds up nothing but its own, and nothing is before a stop.

@@ -1,8 +1,6 @@
 import Models
 import Testing
 
-@testable import Signaling
-
 @Suite struct TokenBucketTests {
   @Test func `A burst passes, then as much as flows in`() {
     var bucket = TokenBucket(burst: 3, perSecond: 2)

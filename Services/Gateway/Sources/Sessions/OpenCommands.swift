@@ -1,32 +1,42 @@
 internal import Commands
 internal import Models
 
-/// A command of an app on its way to the desk where it is accepted.
+/// A command of a client on its way to the desk where it is accepted.
 struct PendingCommand: Hashable, Sendable {
   let id: String
   let appliance: ApplianceID
   let type: EventType
-  /// What the app sent as `data`, unread.
+  /// What the client sent as `data`, unread.
   let data: [UInt8]
-  /// The app's own name for it.
+  /// The client's own name for it.
   let requestID: String?
 
   var isUrgent: Bool { Command.isUrgent(type) }
 }
 
-/// The commands of one app's connection that have no outcome yet. Pure.
+/// The commands of one connection that have no outcome yet, in any dialect. Pure.
 ///
-/// The user's right is asked for; the appliance is listened to, so that the outcome is heard also where the app is not subscribed; the desk is
+/// The user's right is asked for; the appliance is listened to, so that the outcome is heard also where the client is not subscribed; the desk is
 /// asked. A stop goes to the desk at once, and if the appliance was not heard yet, what was missed of its outcome is read from the log.
 struct OpenCommands {
-  typealias Action = EpicuraSessionStateMachine.Action
+  enum Action: Equatable {
+    /// Send on the events of this command from now on, also where there is no subscription.
+    case listen(ApplianceID, commandID: String)
+    case unlisten(ApplianceID, commandID: String)
+    case request(PendingCommand, Permission, userID: String)
+    /// Read the events of a command up to this one.
+    case readOutcome(ApplianceID, commandID: String, through: EventID)
+    /// Tell the client an event that is not, or not surely, in the log.
+    case tell(Event)
+    case expire(Command)
+  }
 
   private enum Stage {
     case asking
     case listening(Permission)
     case requested
     case accepted(Command)
-    /// The outcome should be among the appliance's events; if it does not come, the app is told without it.
+    /// The outcome should be among the appliance's events; if it does not come, the client is told without it.
     case refused(CommandFailure)
     case expiring(CommandFailure)
   }
@@ -107,10 +117,10 @@ struct OpenCommands {
     return [.unlisten(ended.command.appliance, commandID: id)]
   }
 
-  /// Tells the app of a failure that is not, or not surely, among the appliance's events.
+  /// Tells the client of a failure that is not, or not surely, among the appliance's events.
   mutating func fail(_ failure: CommandFailure, now: Timestamp) -> [Action] {
     guard let appliance = open[failure.commandID]?.command.appliance else { return [] }
-    return end(failure.commandID) + [.sendEvent(failure.event(of: appliance, at: now))]
+    return end(failure.commandID) + [.tell(failure.event(of: appliance, at: now))]
   }
 
   /// What lasts too long.

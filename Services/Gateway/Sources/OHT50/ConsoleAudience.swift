@@ -1,0 +1,167 @@
+internal import Models
+internal import NIOCore
+internal import Store
+internal import WebSocketTransport
+
+/// The consoles of one event loop that watch one robot. Each event is encoded once for all of them, and the frames of a tick are joined once for all that want the same of the robot. Confined to its
+/// event loop.
+///
+/// The console's frame is the bus's own: the document's, with `appliance_id` and `id` beside it.
+final class ConsoleAudience: SubscriberAudience {
+  let dialect = Dialect.oht50
+  let topic: Topic
+  private let hub: LoopHub
+  private var members: [ConsoleMembership] = []
+  private var profiles: [ConsoleProfile] = []
+  private var places = ConsolePlaces()
+  private var safety = SafetyMemory()
+  private let eventsPerSecond: Int
+  private var budget: TokenBucket
+  private var timer: Scheduled<Void>?
+
+  init(_ topic: Topic, hub: LoopHub, eventsPerSecond: Int) {
+    self.topic = topic
+    self.hub = hub
+    self.eventsPerSecond = eventsPerSecond
+    budget = TokenBucket(burst: eventsPerSecond, perSecond: Double(eventsPerSecond))
+  }
+
+  // MARK: Members
+
+  func enter(_ subscriber: Subscriber, _ session: ConsoleSession?) -> Membership {
+    let member = ConsoleMembership(self, subscriber, session)
+    member.slot = members.count
+    members.append(member)
+    return member
+  }
+
+  func remove(_ member: Membership) {
+    let removed = members[member.slot]
+    members.swapAt(member.slot, members.count - 1)
+    members[member.slot].slot = member.slot
+    members.removeLast()
+    show(nil, to: removed)
+    guard members.isEmpty else { return }
+    timer?.cancel()
+    hub.left(topic, self)
+  }
+
+  /// What a member wants from now on; nil for nothing.
+  func show(_ view: ConsoleView?, to member: ConsoleMembership) {
+    guard view != member.profile?.view else { return }
+    if let profile = member.profile {
+      profile.remove(member)
+      if profile.isEmpty { profiles.removeAll { $0 === profile } }
+    }
+    member.profile = view.map { view in
+      let profile = profiles.first { $0.view == view } ?? newProfile(view)
+      profile.add(member)
+      return profile
+    }
+  }
+
+  private func newProfile(_ view: ConsoleView) -> ConsoleProfile {
+    let profile = ConsoleProfile(view, hub: hub)
+    for type in places.types { profile.add(type) }
+    profiles.append(profile)
+    return profile
+  }
+
+  func becameLive(position: EventID) {
+    for member in members { member.position = max(member.position, position) }
+    for member in members { member.session?.topicBecameLive(topic.appliance, position: member.position) }
+  }
+
+  // MARK: Delivery
+
+  func append(_ message: UnsafeRawBufferPointer, id: EventID?) {
+    guard let type = EventGlance.type(of: message) else { return }
+    guard OHT50Family(type) != nil else { return tellOutcome(message, type) }
+    let place = places.place(of: type) { for profile in profiles { profile.add(type) } }
+    guard profiles.contains(where: { $0.wants(type, place) }) else { return }
+    var bytes = ByteBuffer()
+    FrameEncoder.append(text: message, to: &bytes)
+    let frame = DeliveryLane.Frame(bytes: bytes, appliance: topic.appliance, type: type, id: id)
+    let now = ContinuousClock.now
+    let isUrgent = type.isSafety && safety.isNew(type, message)
+    let isDue = profiles.contains { $0.isDue(place, at: now) }
+    let hasRoom = isUrgent || !isDue || budget.spend(at: .now())
+    let earliest = hasRoom ? nil : now + .seconds(1) / eventsPerSecond
+    for profile in profiles { profile.offer(frame, place, isUrgent: isUrgent, earliest: earliest, at: now) }
+  }
+
+  func flush() {
+    let now = ContinuousClock.now
+    for profile in profiles { profile.flush(at: now) }
+    timer?.cancel()
+    timer = profiles.lazy.compactMap(\.next).min().map { due in
+      hub.eventLoop.assumeIsolated().scheduleTask(in: max(.microseconds(100), TimeAmount(due - now))) { [weak self] in
+        self?.timer = nil
+        self?.flush()
+      }
+    }
+  }
+
+  /// What becomes of a command goes to the console that sent it.
+  private func tellOutcome(_ message: UnsafeRawBufferPointer, _ type: EventType) {
+    guard members.contains(where: { !$0.commands.isEmpty }), let command = EventGlance.commandID(of: message),
+      let event = try? Event(parsing: Array(message))
+    else { return }
+    for member in members where member.commands.contains(command) { member.session?.commandWent(command, event) }
+  }
+}
+
+/// One console's place in the audience of one robot.
+final class ConsoleMembership: Membership {
+  weak var session: ConsoleSession?
+  /// Nil where nothing is wanted, and what becomes of commands is heard.
+  var profile: ConsoleProfile?
+  /// Place in the profile's array.
+  var profileSlot = -1
+  private let consoles: ConsoleAudience
+
+  init(_ audience: ConsoleAudience, _ subscriber: Subscriber, _ session: ConsoleSession?) {
+    self.session = session
+    consoles = audience
+    super.init(audience, subscriber)
+  }
+
+  /// What the console wants of the robot from now on.
+  func show(_ view: ConsoleView?) { consoles.show(view, to: self) }
+}
+
+/// Where each event type of one robot stands in the pacers: the document's types first, and then the robot's own as they come. Pure.
+struct ConsolePlaces {
+  /// Of a robot's own types. Those beyond have no place: they are not paced.
+  private static let ownMax = 64
+
+  private(set) var types = OHT50EventType.allCases.map(\.eventType)
+  private var places: [EventType: Int]
+
+  init() { places = Dictionary(uniqueKeysWithValues: types.enumerated().map { ($1, $0) }) }
+
+  /// - Parameter added: called where the type got its place now.
+  mutating func place(of type: EventType, added: () -> Void) -> Int? {
+    if let place = places[type] { return place }
+    guard places.count < OHT50EventType.allCases.count + Self.ownMax else { return nil }
+    places[type] = types.count
+    types.append(type)
+    added()
+    return types.count - 1
+  }
+}
+
+/// The last safety event of each type: one that is like it, to the byte, is a repeat (SPEC, section 3). Pure.
+struct SafetyMemory {
+  private var last: [EventType: [UInt8]] = [:]
+
+  /// Types that are remembered; the document has three. Those beyond are always new.
+  private static let typesMax = 64
+
+  mutating func isNew(_ type: EventType, _ message: UnsafeRawBufferPointer) -> Bool {
+    guard let event = try? Event(parsing: Array(message)) else { return true }
+    guard event.data != last[type] else { return false }
+    if last[type] != nil || last.count < Self.typesMax { last[type] = event.data }
+    return true
+  }
+}

@@ -1,0 +1,82 @@
+internal import Models
+internal import NIOCore
+internal import WebSocketTransport
+
+/// The consoles that want the same of one robot. Confined to their event loop.
+final class ConsoleProfile {
+  let view: ConsoleView
+  private let hub: LoopHub
+  private var members: [ConsoleMembership] = []
+  private var pacer = ConsolePacer<DeliveryLane.Frame>()
+  /// What goes out at the end of this tick, in order.
+  private var due: [DeliveryLane.Frame] = []
+  /// Those frames, one behind the other.
+  private var joined = ByteBuffer()
+
+  /// A burst must not leave its buffer behind at each robot.
+  private static let keptBytesMax = 4096
+
+  init(_ view: ConsoleView, hub: LoopHub) {
+    self.view = view
+    self.hub = hub
+  }
+
+  var isEmpty: Bool { members.isEmpty }
+
+  func add(_ member: ConsoleMembership) {
+    member.profileSlot = members.count
+    members.append(member)
+  }
+
+  func remove(_ member: ConsoleMembership) {
+    members.swapAt(member.profileSlot, members.count - 1)
+    members[member.profileSlot].profileSlot = member.profileSlot
+    members.removeLast()
+  }
+
+  /// The next place is this type's.
+  func add(_ type: EventType) { pacer.add(interval: view.interval(of: type)) }
+
+  func wants(_ type: EventType, _ place: Int?) -> Bool {
+    place.map { pacer.wants($0) } ?? (view.interval(of: type) != nil)
+  }
+
+  func isDue(_ place: Int?, at now: ContinuousClock.Instant) -> Bool { place.map { pacer.isDue($0, at: now) } ?? true }
+
+  func offer(
+    _ frame: DeliveryLane.Frame, _ place: Int?, isUrgent: Bool, earliest: ContinuousClock.Instant?, at now: ContinuousClock.Instant
+  ) {
+    guard let place else {
+      if let type = frame.type, view.interval(of: type) != nil { due.append(frame) }
+      return
+    }
+    let superseded = pacer.supersededCount
+    if pacer.offer(frame, place, isUrgent: isUrgent, earliest: earliest, at: now) { due.append(frame) }
+    hub.counters.paced += pacer.supersededCount - superseded
+  }
+
+  /// When something that waits may go.
+  var next: ContinuousClock.Instant? { pacer.next }
+
+  /// Ends a tick: what is due goes to every member, as one buffer to those that keep up, one by one to the lanes of the others.
+  func flush(at now: ContinuousClock.Instant) {
+    due += pacer.takeDue(at: now).sorted { $0.id ?? .zero < $1.id ?? .zero }
+    guard !due.isEmpty else { return }
+    let oldest = due.lazy.compactMap(\.id).min() ?? .zero
+    for frame in due { joined.writeImmutableBuffer(frame.bytes) }
+    var count = 0
+    for member in members {
+      if member.isOpen, member.subscriber.isFlowing, oldest > member.knownEnd {
+        member.subscriber.connection.send(frames: joined)
+        count += 1
+      } else {
+        // What waited here may be older than what the console was told.
+        for frame in due where member.known.isNew(frame.type, frame.id) { member.take(frame) }
+      }
+    }
+    hub.counters.deliveries += count * due.count
+    hub.counters.deliveredBytes += count * joined.readableBytes
+    due.removeAll(keepingCapacity: true)
+    if joined.capacity > Self.keptBytesMax { joined = ByteBuffer() } else { joined.clear() }
+  }
+}

@@ -1,0 +1,190 @@
+import Foundation
+import LocalStack
+import Testing
+
+/// The OHT-50 document's protocol over two replicas and a real broker, seen by consoles that are none of ours.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct RobotTests {
+  private static let robot = "OHT-1"
+  private static let auth = #"{"type":"auth","token":"TOKEN"}"#
+  private static let all = #"{"type":"subscribe","events":["*"]}"#
+
+  private static func run(_ body: @Sendable (Backbone) async throws -> Void) async throws {
+    try await Backbone.run(appliances: [robot], dialect: "oht50") { backbone in try await body(backbone) }
+  }
+
+  private static func endpoint(_ backbone: Backbone, _ number: Int) throws -> String { try backbone.gateway(number) + "/telemetry" }
+
+  private static func publish(_ type: String, _ data: String, _ backbone: Backbone) async throws {
+    let frame = #"{"type":"\#(type)","timestamp":"2026-02-14T12:30:00Z","data":\#(data)}"#
+    try await backbone.stack.mosquitto.publish("-q", "1", "-t", "oht50/\(robot)/\(type)", "-s", input: frame)
+  }
+
+  private static func startRobot(_ backbone: Backbone, rate: Int = 20) async throws {
+    try await backbone.stack.keepMartletctl(
+      "robot", ["simulate", "robot", robot, "--rate", "\(rate)", "--speed", "10", "--seed", "3"])
+  }
+
+  @Test func `Each example of the document goes from the broker to a console as it is`() async throws {
+    try await Self.run { backbone in
+      try await Subscriber.console(Self.endpoint(backbone, 1), token: backbone.token, [Self.auth, Self.all]) { console in
+        for type in try Self.eventTypes() {
+          let example = try Self.fixture("\(type).json")
+          try await backbone.stack.mosquitto.publish("-q", "1", "-t", "oht50/\(Self.robot)/\(type)", "-s", input: example)
+          let expected = try JSON(example)
+          let event = try await console.event(type) { $0["timestamp"] == expected["timestamp"] }
+          #expect(event.without("id").without("appliance_id") == expected)
+          #expect(event["appliance_id"]?.string == Self.robot && event["id"]?.string != nil)
+        }
+      }
+    }
+  }
+
+  private static func eventTypes() throws -> [String] {
+    let folder = fixtureFolder.path(percentEncoded: false)
+    let families = ["system.", "telemetry.", "mission.", "safety.", "config.", "module."]
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { name in families.contains { name.hasPrefix($0) } }
+    #expect(files.count == 14)
+    return files.map { String($0.dropLast(".json".count)) }
+  }
+
+  private static let fixtureFolder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "Fixtures/oht50")
+  private static func fixture(_ name: String) throws -> String {
+    try String(contentsOf: fixtureFolder.appending(path: name), encoding: .utf8)
+  }
+
+  @Test func `A stop on one replica stops the robot, its sender learns that, and a console on the other sees it`() async throws {
+    try await Self.run { backbone in
+      try await Subscriber.console(Self.endpoint(backbone, 2), token: backbone.token, [Self.auth, Self.all]) { witness in
+        try await Self.startRobot(backbone)
+        _ = try await witness.event("mission.progress")
+        let stop = #"{"type":"emergency_stop","reason":"manual_trigger","request_id":"req-124"}"#
+        try await Subscriber.console(Self.endpoint(backbone, 1), token: backbone.token, [Self.auth, stop]) { console in
+          let requested = try await console.event("command_ack") { $0["status"]?.string == "requested" }
+          #expect(requested["request_id"]?.string == "req-124" && requested["appliance_id"]?.string == Self.robot)
+          for status in ["sent", "acknowledged"] {
+            let ack = try await console.event("command_ack") { $0["status"]?.string == status }
+            #expect(ack["command_id"] == requested["command_id"] && ack["request_id"]?.string == "req-124")
+          }
+        }
+        _ = try await witness.event("safety.estop") { $0["data"]?["trigger_type"]?.string == "remote" }
+        _ = try await witness.event("safety.clear")
+        // What becomes of another's stop is not this console's.
+        #expect(await witness.mailbox.count(ofType: "command_ack") == 0)
+      }
+    }
+  }
+
+  @Test func `Consoles are counted over all replicas, and who comes back to another misses nothing`() async throws {
+    try await Self.run { backbone in
+      let token = backbone.token
+      try await Subscriber.console(Self.endpoint(backbone, 1), token: token, [Self.auth, Self.all]) { first in
+        try await Self.publish("mission.started", #"{"mission_id":"m-1","mission_type":"transport"}"#, backbone)
+        let seen = try await first.event("mission.started")["id"]?.string ?? ""
+        for number in 1...3 { try await Self.publish("safety.zone_entered", #"{"zone_id":"zone-\#(number)"}"#, backbone) }
+        let since = #"{"type":"subscribe","events":["safety.*"],"since":"\#(seen)"}"#
+        try await Subscriber.console(Self.endpoint(backbone, 2), token: token, [Self.auth, since]) { second in
+          #expect(try await second.event("subscribed")["recovered"] == .bool(true))
+          try await Self.publish("safety.clear", #"{"cleared_by":"operator"}"#, backbone)
+          _ = try await second.event("safety.clear")
+          let zones = await second.mailbox.messages.compactMap { $0["data"]?["zone_id"]?.string }
+          #expect(zones == ["zone-1", "zone-2", "zone-3"])
+          try await Self.waitForCount(2, backbone)
+        }
+        try await Self.waitForCount(1, backbone)
+      }
+    }
+  }
+
+  /// Asks until so many consoles are told to watch the robot, besides the one that asks.
+  private static func waitForCount(_ count: Int, _ backbone: Backbone) async throws {
+    for _ in 0..<60 {
+      let ask = [auth, #"{"type":"subscribe","events":["telemetry.*"]}"#, #"{"type":"set_telemetry_rate","rate":1}"#]
+      let box = Told()
+      try await Subscriber.console(endpoint(backbone, 1), token: backbone.token, ask) { console in
+        await box.put(try await console.event("telemetry.status")["data"]?["connected_clients"]?.int)
+      }
+      if await box.value == count + 1 { return }
+    }
+    Issue.record("never \(count) consoles")
+  }
+
+  private actor Told {
+    private(set) var value: Int?
+    func put(_ value: Int?) { self.value = value }
+  }
+
+  @Test func `No console gets a type more often than its limit or its own rate`() async throws {
+    try await Self.run { backbone in
+      try await Self.startRobot(backbone, rate: 100)
+      let gateways = try (1...2).map { String(try backbone.gateway($0).dropLast("/ws".count)) }
+      let output = try await Tool.run(
+        ["/usr/bin/python3", Clients.path("oht50_rates.py"), "4"] + gateways, environment: ["TOKEN": backbone.token], limit: .seconds(120))
+      let limits_hz: [String: [String: Double]] = [
+        "none": ["telemetry.realtime": 10, "system.status": 1, "mission.progress": 5],
+        "subscribe 2": ["telemetry.realtime": 2, "system.status": 1, "mission.progress": 2],
+        "set 5": ["telemetry.realtime": 5, "system.status": 1, "mission.progress": 5],
+      ]
+      let results = try output.split(separator: "\n").map { try JSON(String($0)) }
+      #expect(results.count == 6)
+      for result in results {
+        let elapsed_s = Double(result["elapsed_ms"]?.int ?? 0) / 1000
+        for (type, limit_hz) in limits_hz[result["rate"]?.string ?? ""] ?? [:] {
+          let count = Double(result["counts"]?[type]?.int ?? 0)
+          #expect(count > 0 && count <= elapsed_s * limit_hz + 1, "\(type): \(result)")
+        }
+      }
+    }
+  }
+
+  @Test(arguments: [("python", "example_client.py"), ("javascript", "example_client.js")])
+  func `The document's client examples work as they are`(language: String, file: String) async throws {
+    try await Self.run { backbone in
+      try await Self.startRobot(backbone)
+      let output = try await Tool.run(
+        [
+          "/usr/bin/python3", Clients.path("oht50_examples.py"), language,
+          Self.fixtureFolder.appending(path: file).path(percentEncoded: false),
+          backbone.stack.nginx.url,
+        ], environment: ["TOKEN": backbone.token], limit: .seconds(120))
+      let told = try output.split(separator: "\n").map { try JSON(String($0)) }
+      #expect(told.contains { $0["telemetry"]?["position"]?["x"] != nil } && told.contains { $0["status"]?["health"] != nil })
+      #expect(!told.contains { $0["error"] != nil })
+    }
+  }
+
+  @Test func `Bad tokens are told by WS-001 and a close, and bad messages by the document's errors alone`() async throws {
+    try await Self.run { backbone in
+      let stack = backbone.stack
+      try await stack.martletctl("apply", "-", input: "users:\n  - id: leaver\n  - id: stranger\n")
+      let revoked = try await stack.martletctl("token", "leaver")
+      _ = try await stack.postgres.query("UPDATE users SET tokens_valid_from = now() + interval '1 day' WHERE id = 'leaver'")
+      let refused = [
+        ("nonsense", "Invalid or expired token"), (revoked, "Token has been revoked"),
+        (try await stack.martletctl("token", "nobody", "--unchecked"), "User not found"),
+      ]
+      for (token, reason) in refused {
+        try await Subscriber.console(Self.endpoint(backbone, 1), token: token, [Self.auth]) { console in
+          #expect(try await console.event("error")["error_code"]?.string == "WS-001")
+          let closed = try await console.event("test:closed")
+          #expect(closed["data"]?["code"]?.int == 1008 && closed["data"]?["reason"]?.string == reason)
+        }
+      }
+      let patterns = (0..<1000).map { _ in "\"*\"" }.joined(separator: ",")
+      let bad = [
+        #"{"type":"subscribe","events":["**"]}"#, #"{"type":"subscribe","events":["."]}"#,
+        #"{"type":"subscribe","events":["invalid.event"]}"#,
+        #"{"type":"subscribe","events":[\#(patterns)]}"#, #"{"type":"set_telemetry_rate","rate":0}"#,
+        #"{"type":"set_telemetry_rate","rate":-1}"#, #"{"type":"set_telemetry_rate","rate":1e9}"#,
+        #"{"type":"set_telemetry_rate","rate":NaN}"#, #"{"type":"emergency_stop","appliance_id":"\#(Self.robot)"}"#,
+      ].map { $0.replacingOccurrences(of: "\"subscribe\"", with: "\"\\u0073ubscribe\"") }
+      let stranger = try await stack.martletctl("token", "stranger")
+      try await Subscriber.console(Self.endpoint(backbone, 1), token: stranger, [Self.auth] + bad + [#"{"type":"ping"}"#]) { console in
+        _ = try await console.event("pong")
+        _ = try await console.event("command_ack") { $0["code"]?.string == "NOT_PERMITTED" }
+        let codes = await console.mailbox.messages.compactMap { $0["error_code"]?.string }
+        #expect(codes.count == bad.count && codes.allSatisfy { $0 == "WS-002" || $0 == "WS-003" })
+      }
+    }
+  }
+}
