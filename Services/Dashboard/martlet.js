@@ -1,10 +1,11 @@
-// Martlet's JavaScript client: the Epicura document's `/ws` as an app should use it. A plain ES module, for browsers; it needs nothing else.
+// Martlet's JavaScript client: the Epicura document's `/ws` as an app should use it. A plain ES module that needs nothing else.
 //
 //   import { MartletClient, Session } from "./martlet.js";
 //
-//   const session = new Session({ api: "https://martlet.example.com/api", keep: localStorage });
+//   const api = "https://martlet.example.com/api";
+//   const session = new Session({ api, keep: localStorage });
 //   await session.login("demo", password);
-//   const client = new MartletClient({ url: "wss://martlet.example.com/ws", api: "https://martlet.example.com/api", token: session.token });
+//   const client = new MartletClient({ url: "wss://martlet.example.com/ws", api, token: session.token });
 //   client.onstate = ({ state }) => …;                                        // "connecting", "websocket", "polling", "closed"
 //   const leave = client.subscribe("EPIC-001", { event: (event) => … });      // each event once, also across losses of the connection
 //   await client.send("EPIC-001", "cooking:stop");                            // resolves on the cooker's own word
@@ -34,14 +35,17 @@ const COMMAND_LOOK_MS = 1_000;
  *
  * @typedef {object} Listener what is called for one appliance; each member may be left out
  * @property {(event: MartletEvent) => void} [event] every event, in the appliance's order, each once
- * @property {(told: { current_status: string, recovered?: boolean }) => void} [subscribed] at every subscription, the first and those after a lost
- *   connection; with `recovered` false the log does not reach back to what was seen last: the API has the history
- * @property {(error: { code: string, message: string }) => void} [lost] the appliance is none of the user's, or not any more; it is not subscribed again
+ * @property {(told: { current_status: string, recovered?: boolean }) => void} [subscribed] at every subscription, the first and those
+ *   after a lost connection; with `recovered` false the log does not reach back to what was seen last: the API has the history
+ * @property {(error: { code: string, message: string }) => void} [lost] the appliance is none of the user's, or not any more; it is not
+ *   subscribed again
  *
  * @typedef {object} Options
  * @property {string} url the WebSocket's, such as `wss://martlet.example.com/ws`
- * @property {string} [api] the REST API's, such as `https://martlet.example.com/api`; without it nothing is polled, and only the Epicura commands are sent
- * @property {string | import("./martlet/rest.js").TokenSource} [token] a token, or who gives one (`Session.token`); without it none is sent, as a device's local mode wants it
+ * @property {string} [api] the REST API's, such as `https://martlet.example.com/api`; without it nothing is polled, and only the Epicura
+ *   commands are sent
+ * @property {string | import("./martlet/rest.js").TokenSource} [token] a token, or who gives one (`Session.token`); without it none is
+ *   sent, as a device's local mode wants it
  * @property {typeof WebSocket} [WebSocket]
  * @property {typeof fetch} [fetch]
  * @property {import("./martlet/clock.js").Clock} [clock]
@@ -49,9 +53,15 @@ const COMMAND_LOOK_MS = 1_000;
 
 /** One app's connection to Martlet. */
 export class MartletClient {
-  /** Called at every change of `state`, with the close code and reason that led to it, if one did. @type {(change: { state: ConnectionState, code?: number, reason?: string }) => void} */
+  /**
+   * Called at every change of `state`, with the close code and reason that led to it, if one did.
+   * @type {(change: { state: ConnectionState, code?: number, reason?: string }) => void}
+   */
   onstate = () => {};
-  /** Called for what was ignored, with a sentence: frames that are no messages, errors of no appliance. @type {(problem: string) => void} */
+  /**
+   * Called for what was ignored, with a sentence: frames that are no messages, errors of no appliance.
+   * @type {(problem: string) => void}
+   */
   onproblem = () => {};
 
   #options;
@@ -121,8 +131,8 @@ export class MartletClient {
   /**
    * Sends a command and waits for its outcome.
    *
-   * On a live connection the Epicura document's commands go over it, everything else by the API. A `cooking:stop` of which a connection was lost before the server
-   * had told that it took it is sent again by the API; of any other command the outcome is then unknown.
+   * On a live connection the Epicura document's commands go over it, everything else by the API. A `cooking:stop` whose connection was
+   * lost before the server had told that it took it is sent again by the API; of any other command the outcome is then unknown.
    * @param {string} appliance
    * @param {string} type
    * @param {object} [data]
@@ -140,7 +150,11 @@ export class MartletClient {
       const command = { request_id, appliance_id: appliance, type, data, progress, resolve: settle(resolve), reject: settle(reject) };
       this.#commands.add(command);
       this.#timers.set(`outcome ${request_id}`, OUTCOME_LIMIT_MS, () =>
-        this.#commands.fail(command, "OUTCOME_UNKNOWN", "Nothing was heard of the command in time; whether it was carried out is unknown."));
+        this.#commands.fail(
+          command,
+          "OUTCOME_UNKNOWN",
+          "Nothing was heard of the command in time; whether it was carried out is unknown.",
+        ));
       if (isSpoken(type) && this.state === "websocket") this.#say({ type, appliance_id: appliance, request_id, ...(data && { data }) });
       else this.#sendByAPI(command);
     });
@@ -265,7 +279,11 @@ export class MartletClient {
     if (!known) return this.onproblem(`The server told of an error: ${String(data.message ?? data.code)}`);
     if (data.code === "TEMPORARILY_UNAVAILABLE") {
       known.failures += 1;
-      this.#timers.set(`subscribe ${appliance_id}`, reconnectDelay_ms(known.failures, this.#clock.random()), () => this.#ask(appliance_id, known));
+      this.#timers.set(
+        `subscribe ${appliance_id}`,
+        reconnectDelay_ms(known.failures, this.#clock.random()),
+        () => this.#ask(appliance_id, known),
+      );
     } else if (data.code === "APPLIANCE_NOT_FOUND" || data.code === "TOO_MANY_SUBSCRIPTIONS") {
       this.#appliances.delete(appliance_id);
       this.#tell(known, "lost", { code: data.code, message: String(data.message ?? "") });
@@ -317,7 +335,9 @@ export class MartletClient {
   }
 
   async #sendByAPI(command) {
-    if (!this.#api) return this.#commands.fail(command, "NOT_CONNECTED", "There is no connection, so nothing was sent; try again in a moment.");
+    if (!this.#api) {
+      return this.#commands.fail(command, "NOT_CONNECTED", "There is no connection, so nothing was sent; try again in a moment.");
+    }
     command.isByAPI = true;
     const { appliance_id, type, data, request_id } = command;
     const path = `/v1/appliances/${encodeURIComponent(appliance_id)}/commands`;

@@ -10,7 +10,9 @@ const LANES = 4;
 
 const settings = new URLSearchParams(location.search);
 const only = settings.get("only").split(",").filter(Boolean);
-const scripts = (await (await fetch("/scripts")).json()).filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
+const scripts = (await (await fetch("/scripts")).json()).filter(
+  ({ name }) => only.length === 0 || only.some((part) => name.includes(part))
+);
 const results = [];
 const waiting = [...scripts];
 await Promise.all(Array.from({ length: LANES }, async () => {
@@ -39,7 +41,9 @@ async function play(script) {
         happened(id);
       },
       subscribed({ current_status, recovered }) {
-        record.subscribed.push([appliance, current_status, ...(recovered === undefined ? [] : [recovered ? "recovered" : "gap"])].join(" "));
+        record.subscribed.push(
+          [appliance, current_status, ...(recovered === undefined ? [] : [recovered ? "recovered" : "gap"])].join(" ")
+        );
         happened("subscribed");
       },
       lost: ({ code }) => record.lost.push(`${appliance} ${code}`),
@@ -94,7 +98,9 @@ async function end(script, record) {
   const sees = Object.entries(script.sees ?? {});
   for (;;) {
     const { done, failures } = await (await fetch(`/${script.name}/status`)).json();
-    const isComplete = sees.every(([name, wanted]) => (Array.isArray(wanted) ? record[name].length >= wanted.length : record[name] >= wanted));
+    const isComplete = sees.every(
+      ([name, wanted]) => (Array.isArray(wanted) ? record[name].length >= wanted.length : record[name] >= wanted)
+    );
     if (failures.length > 0 || (done && isComplete) || performance.now() > deadline) {
       const differences = sees.filter(([name, wanted]) => JSON.stringify(record[name]) !== JSON.stringify(wanted))
         .map(([name, wanted]) => `${name}: ${JSON.stringify(record[name])}, not ${JSON.stringify(wanted)}`);

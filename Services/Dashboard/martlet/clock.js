@@ -3,7 +3,8 @@
 /**
  * @typedef {object} Clock
  * @property {() => number} now milliseconds since any moment; never goes back
- * @property {(after_ms: number, fire: () => void, name: string) => () => void} after calls `fire` once, unless what it answers is called before
+ * @property {(after_ms: number, fire: () => void, name: string) => () => void} after calls `fire` once, unless what it answers is called
+ *   before
  * @property {() => number} random from 0 up to 1
  */
 

@@ -7,7 +7,10 @@
  * @typedef {{ command_id: string, message?: string }} Acknowledgement the device's own word that it has acted
  */
 
-/** Why a command came to nothing. `code`: the server's, such as `APPLIANCE_OFFLINE`; `OUTCOME_UNKNOWN` is this client's own: it may have been carried out. */
+/**
+ * Why a command came to nothing. `code`: the server's, such as `APPLIANCE_OFFLINE`; `OUTCOME_UNKNOWN` is this client's own: it may have
+ * been carried out.
+ */
 export class CommandError extends Error {
   /**
    * @param {string} code

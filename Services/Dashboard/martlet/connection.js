@@ -28,7 +28,8 @@ export const TIMES_MS = Object.freeze({
  *   | { kind: "timer", name: string }
  *   | { kind: "refused", code: number, reason: string }} Input
  *
- * @typedef {{ do: "connect", renewed: boolean } | { do: "drop" } | { do: "send", message: object } | { do: "subscribe" } | { do: "renew" } | { do: "poll" }
+ * @typedef {{ do: "connect", renewed: boolean } | { do: "drop" } | { do: "send", message: object } | { do: "subscribe" } | { do: "renew" }
+ *   | { do: "poll" }
  *   | { do: "state", state: ConnectionState, code?: number, reason?: string }
  *   | { do: "timer", name: string, after_ms: number } | { do: "cancel", name: string }} Action
  */

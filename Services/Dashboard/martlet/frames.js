@@ -1,4 +1,5 @@
-// What comes as a text frame, checked before anybody acts on it. What was sent is not to be trusted: any member may be missing or of another kind.
+// What comes as a text frame, checked before anybody acts on it. What was sent is not to be trusted: any member may be missing or of
+// another kind.
 
 import { isEventID } from "./seen.js";
 
@@ -7,7 +8,8 @@ const CONTROL = new Set(["connected", "subscribed", "unsubscribed", "token:expir
 
 /**
  * A frame that is understood: `kind` is `control` for the connection's own, `event` for an appliance's.
- * @typedef {{ kind: "control" | "event", type: string, appliance_id?: string, timestamp?: string, id?: string, user_id?: string, data: Record<string, unknown> }} Frame
+ * @typedef {{ kind: "control" | "event", type: string, appliance_id?: string, timestamp?: string, id?: string, user_id?: string, data:
+ *   Record<string, unknown> }} Frame
  */
 
 /**

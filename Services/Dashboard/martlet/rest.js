@@ -106,7 +106,8 @@ function read(answer, text) {
     if (answer.ok) throw new APIError("not_understood", "The API answered with something else than JSON.", { status: answer.status });
   }
   if (answer.ok) return value;
-  throw new APIError(typeof value?.code === "string" ? value.code : `http_${answer.status}`, String(value?.detail ?? `The API answered ${answer.status}.`), {
+  const code = typeof value?.code === "string" ? value.code : `http_${answer.status}`;
+  throw new APIError(code, String(value?.detail ?? `The API answered ${answer.status}.`), {
     status: answer.status,
     retryAfter_ms: 1000 * (Number(answer.headers.get("Retry-After")) || 0),
     errors: Array.isArray(value?.errors) ? value.errors : [],

@@ -34,7 +34,10 @@ export class Session {
   /** Called when the login has ended. @type {() => void} */
   onend = () => {};
 
-  /** @param {{ api: string, keep: Keep, key?: string, fetch?: typeof fetch }} options `api`: the API's address; `key`: the name under which the login is kept */
+  /**
+   * @param {{ api: string, keep: Keep, key?: string, fetch?: typeof fetch }} options `api`: the API's address; `key`: the name under which
+   *   the login is kept
+   */
   constructor({ api, keep, key = "martlet.session", fetch }) {
     [this.#base, this.#keep, this.#key, this.#fetch] = [api, keep, key, fetch];
     this.#api = new API(api, async () => undefined, fetch);

@@ -57,7 +57,8 @@ package struct LocalStack: Sendable {
       configuration.servers.contains(.nginx)
       ? try NginxServer(
         folder: folder, port: configuration.port(configuration.httpPort, for: "HTTP"), gateways: addresses["gateway"] ?? [],
-        apis: addresses["api"] ?? [], signaling: addresses["signaling"] ?? []) : nil
+        apis: addresses["api"] ?? [], signaling: addresses["signaling"] ?? [],
+        admins: services.map { ($0.name, "\($0.host):\($0.adminPort)") }) : nil
   }
 
   // MARK: The parts

@@ -1,4 +1,4 @@
-/// nginx in front of the replicas of gateway, API and signaling.
+/// nginx in front of the replicas of gateway, API and signaling, with the web page.
 package struct NginxServer: StackPart {
   package let host = "127.0.0.1"
   package let port: Int
@@ -9,15 +9,23 @@ package struct NginxServer: StackPart {
   ///   - gateways: `host:port` of each replica.
   ///   - apis: the same of the API's.
   ///   - signaling: the same of the signaling broker's.
-  init(folder: StackFolder, port: Int, gateways: [String], apis: [String], signaling: [String]) throws {
+  ///   - admins: every replica's name, and the `host:port` of its metrics.
+  init(
+    folder: StackFolder, port: Int, gateways: [String], apis: [String], signaling: [String], admins: [(name: String, address: String)]
+  ) throws {
     self.port = port
     let name = StackServer.nginx.rawValue
     let home = try folder.makePrivate(name)
+    let replicas = "\(home)/replicas.json"
+    try folder.writePrivate("{\"replicas\":[\(admins.map { "\"\($0.name)\"" }.joined(separator: ","))]}", to: replicas)
     let site = try DeployFiles.render(
       "nginx/martlet.conf.template",
       [
         "MARTLET_LISTEN": "\(host):\(port) backlog=4096", "MARTLET_ACCESS_LOG": folder.log("nginx-access"), "MARTLET_ERROR_LOG": "stderr",
         "MARTLET_GATEWAYS": Self.upstream(gateways), "MARTLET_APIS": Self.upstream(apis), "MARTLET_SIGNALING": Self.upstream(signaling),
+        "MARTLET_DASHBOARD": try DeployFiles.dashboard(), "MARTLET_REPLICAS": replicas,
+        "MARTLET_METRICS": admins.map { "location = /metrics/\($0.name) { proxy_pass http://\($0.address)/metrics; }" }
+          .joined(separator: "\n    "),
       ])
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "  \($0)_temp_path \(home)/\($0);" }
     let main = """
@@ -51,11 +59,14 @@ package struct NginxServer: StackPart {
   /// The base address for apps: `ws://127.0.0.1:8080`.
   package var url: String { "ws://\(host):\(port)" }
 
-  /// The path of every other page answers 404 from nginx itself.
+  /// The web page's address.
+  package var pageURL: String { "http://\(host):\(port)/" }
+
+  /// The web page is files, which nginx has by itself.
   func probe() async throws {
     let status = try await Tool.run(
-      ["curl", "--silent", "--max-time", "2", "--output", "/dev/null", "--write-out", "%{http_code}", "http://\(host):\(port)/"],
+      ["curl", "--silent", "--max-time", "2", "--output", "/dev/null", "--write-out", "%{http_code}", pageURL],
       limit: .seconds(5))
-    guard status == "404" else { throw LocalStackError(.toolFailed, part: launch.name, "It answered \(status) instead of 404.") }
+    guard status == "200" else { throw LocalStackError(.toolFailed, part: launch.name, "It answered \(status) instead of the web page.") }
   }
 }

@@ -6,6 +6,8 @@ package struct StackReport: Codable, Sendable {
   package var process: Int32
   /// The address for apps, behind nginx: `ws://127.0.0.1:8080/ws`.
   package var webSocket: String?
+  /// The web page's address: `http://127.0.0.1:8080/`.
+  package var page: String?
   /// The API's address, behind nginx: `http://127.0.0.1:8080/api`.
   package var api: String?
   /// The broker for devices, without credentials.
@@ -26,7 +28,7 @@ package struct StackReport: Codable, Sendable {
   package var logs: String
 
   private enum CodingKeys: String, CodingKey {
-    case process, api, mqtt, redis, postgres, mosquitto, services, logs
+    case process, page, api, mqtt, redis, postgres, mosquitto, services, logs
     case webSocket = "web_socket"
     case caFile = "ca_file"
     case tokenFile = "token_file"
@@ -55,7 +57,7 @@ package struct StackReport: Codable, Sendable {
   init(_ stack: LocalStack) {
     process = getpid()
     logs = "\(stack.folder.path)/logs"
-    if let nginx = try? stack.nginx { (webSocket, api) = ("\(nginx.url)/ws", nginx.apiURL) }
+    if let nginx = try? stack.nginx { (page, webSocket, api) = (nginx.pageURL, "\(nginx.url)/ws", nginx.apiURL) }
     if let server = try? stack.redis {
       caFile = server.tls?.caFile
       for user in RedisServer.User.allCases {

@@ -7,9 +7,13 @@ enum Demo {
   static let secret = "demo_password"
 
   static func introduction(
-    webSocket: String, token: String, tokenFile: String, api: String, passwordFile: String, programs: String
+    page: String, webSocket: String, token: String, tokenFile: String, api: String, passwordFile: String, programs: String
   ) -> String {
     """
+
+    See it in a browser, as user `\(user)` with the password that is in \(passwordFile):
+
+      \(page)
 
     A simulated cooker, \(appliance), is cooking. Its events reach apps here:
 

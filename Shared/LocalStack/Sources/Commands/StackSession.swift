@@ -46,7 +46,7 @@ package struct StackSession: Sendable {
       let token = try String(contentsOfFile: folder.tokenFile, encoding: .utf8)
       Console.say(
         try Demo.introduction(
-          webSocket: "\(stack.nginx.url)/ws", token: token, tokenFile: folder.tokenFile, api: stack.nginx.apiURL,
+          page: stack.nginx.pageURL, webSocket: "\(stack.nginx.url)/ws", token: token, tokenFile: folder.tokenFile, api: stack.nginx.apiURL,
           passwordFile: folder.secretFile(Demo.secret), programs: stack.configuration.executables))
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await stack.followMartletctl(["tail", Demo.appliance]) }
@@ -113,7 +113,7 @@ package struct StackSession: Sendable {
       }
       try report.write(to: folder)
       Console.say(
-        "WebSocket \(report.webSocket ?? "-")   API \(report.api ?? "-")   MQTT \(report.mqtt ?? "-")   everything else: \(folder.reportFile)"
+        "page \(report.page ?? "-")   WebSocket \(report.webSocket ?? "-")   API \(report.api ?? "-")   MQTT \(report.mqtt ?? "-")   everything else: \(folder.reportFile)"
       )
       try await body(stack)
     }
