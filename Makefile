@@ -69,10 +69,14 @@ video: videotools ## Watch a real video through the signaling broker, directly a
 	$(SWIFT_BUILD) --build-tests
 	MARTLET_VIDEO_PYTHON=$(abspath $(VIDEO))/bin/python swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest --filter SignalingVideoTests
 
+# Where the pictures of the web page go that the test of it takes.
+SCREENSHOTS ?= .local/screenshots
+
 .PHONY: test-browser
-test-browser: packages ## Play the connection scripts with the JavaScript client in a headless Chromium
-	@deploy/install-packages chromium-headless-shell
+test-browser: videotools ## Use the web page, and play the connection scripts, in a headless Chromium; pictures in .local/screenshots
+	$(SWIFT_BUILD) --build-tests
 	/usr/bin/python3 Tests/Connections/run.py
+	PYTHON_WITH_AIORTC=$(abspath $(VIDEO))/bin/python /usr/bin/python3 Tests/Browser/run.py $(SCRATCH)/debug $(SCREENSHOTS)
 
 .PHONY: bench
 bench: build ## Measure throughput, latency and memory, and print the figures

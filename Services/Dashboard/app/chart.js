@@ -69,7 +69,7 @@ export class Chart {
   constructor({ label, series, unit = "", window_ms, signal }) {
     [this.#series, this.#unit, this.#window_ms] = [series, unit, window_ms];
     this.element = h("figure", { class: "chart" },
-      h("figcaption", { class: "row apart" }, h("h3", {}, wire(label, 80)), this.#legend),
+      h("figcaption", { class: "row apart" }, h("h2", { class: "small" }, wire(label, 80)), this.#legend),
       this.#area,
     );
     this.#label();

@@ -1,6 +1,8 @@
 // How values are written.
 
 const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+/** From here on a number is written with its power of ten. */
+const LARGE = 1e12;
 const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
@@ -14,7 +16,7 @@ export const isNumber = (value) => typeof value === "number" && Number.isFinite(
  */
 export function number(value, unit = "", digits = undefined) {
   if (!isNumber(value)) return "–";
-  const text = digits === undefined ? NUMBER.format(value) : value.toFixed(digits);
+  const text = Math.abs(value) >= LARGE ? value.toExponential(2) : digits === undefined ? NUMBER.format(value) : value.toFixed(digits);
   return unit ? `${text} ${unit}` : text;
 }
 
@@ -36,7 +38,7 @@ export function moment(timestamp) {
 
 /** `4 s ago`. @param {number | undefined} at milliseconds since 1970 */
 export function ago(at) {
-  if (at === undefined) return "never";
+  if (at === undefined) return "not yet";
   const seconds = Math.max(0, Math.round((Date.now() - at) / 1000));
   if (seconds < 2) return "now";
   if (seconds < 60) return `${seconds} s ago`;
@@ -49,7 +51,7 @@ export const plain = (word) => (typeof word === "string" ? word.replaceAll("_", 
 
 /** `cooking:stage_change` → `Stage change`. @param {string} type */
 export function eventName(type) {
-  const words = plain(type.replace(/^(cooking|appliance|telemetry|reefnet|command)[:.]/, "").replaceAll(/[.:]/g, " "));
+  const words = plain(type.replace(/^(cooking|appliance|telemetry|reefnet)[:.]/, "").replaceAll(/[.:]/g, " "));
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 

@@ -28,7 +28,10 @@ function begin() {
   const client = new MartletClient({ url: socket.href, api: new URL("api", base).href, token: session.token });
   const fleet = new Fleet(api, client);
   const context = { api, client, fleet, session, me: { id: session.userID, name: session.userID, role: "viewer" } };
+  let isOver = false;
   const end = () => {
+    if (isOver) return;
+    isOver = true;
     client.close();
     fleet.end();
     removeEventListener("hashchange", route);

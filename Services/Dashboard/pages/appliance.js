@@ -38,7 +38,7 @@ export async function mount(context, place, [id = "", tab = "now"]) {
     const state = stateOf(appliance);
     badge.className = `badge ${state.tone}`;
     setText(badge.firstChild, clip(state.word, 40));
-    setText(heard, `heard ${ago(appliance.heardAt)}`);
+    setText(heard, appliance.heardAt === undefined ? "never heard" : `heard ${ago(appliance.heardAt)}`);
   };
   const refresh = perFrame(update, signal);
   fleet.onchange(id, refresh, signal);

@@ -37,19 +37,16 @@ export async function mount({ fleet, signal }, place) {
     (wanted.group === "all" || groupOf(state) === wanted.group) && (!wanted.dialect || dialect === wanted.dialect) &&
     (!wanted.text || name.toLowerCase().includes(wanted.text) || id.toLowerCase().includes(wanted.text));
 
-  /** Brings every row up to date, and shows those that are wanted. */
-  function arrange() {
+  /** Brings rows up to date, all of them unless some are named, and shows those that are wanted. */
+  function arrange(changed = rows.keys()) {
     const now = Date.now();
-    const sums = { all: 0, active: 0, good: 0, bad: 0, off: 0 };
+    for (const id of changed) rows.get(id)?.update(fleet.appliances.get(id), stateOf(fleet.appliances.get(id), now));
+    const sums = { all: rows.size, active: 0, good: 0, bad: 0, off: 0 };
     let shown = 0;
-    for (const [id, row] of rows) {
-      const appliance = fleet.appliances.get(id);
-      const state = stateOf(appliance, now);
-      row.update(appliance, state);
-      sums.all += 1;
+    for (const [id, { element, state }] of rows) {
       sums[groupOf(state)] += 1;
-      row.element.hidden = !isWanted(appliance, state);
-      shown += Number(!row.element.hidden);
+      element.hidden = !isWanted(fleet.appliances.get(id), state);
+      shown += Number(!element.hidden);
     }
     for (const [group, { element, number }] of Object.entries(tiles)) {
       setText(number, sums[group]);
@@ -57,6 +54,7 @@ export async function mount({ fleet, signal }, place) {
     }
     setText(count, shown === rows.size ? `${rows.size} appliances` : `${shown} of ${rows.size} appliances`);
     none.hidden = shown > 0;
+    if (shown > 0) return;
     show(none, rows.size === 0
       ? empty("No appliances yet", "They are registered with martletctl apply, or through the API, and then appear here.")
       : empty("Nothing matches", "No appliance has this name, kind and state at once."));
@@ -69,10 +67,17 @@ export async function mount({ fleet, signal }, place) {
     arrange();
   }
 
-  const refresh = perFrame(arrange, signal);
-  fleet.onchange(undefined, refresh, signal);
+  const changed = new Set();
+  const refresh = perFrame(() => {
+    arrange(changed);
+    changed.clear();
+  }, signal);
+  fleet.onchange(undefined, ({ id }) => {
+    changed.add(id);
+    refresh();
+  }, signal);
   fleet.addEventListener("list", rebuild, { signal });
-  const timer = setInterval(refresh, TICK_MS);
+  const timer = setInterval(arrange, TICK_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
   rebuild();
 
@@ -90,6 +95,7 @@ export async function mount({ fleet, signal }, place) {
       h("table", { class: "fleet stacks" }, h("caption", { class: "unseen" }, "Appliances"),
         h("thead", {}, h("tr", {}, ["Appliance", "Kind", "State", "Now", "Heard"].map((name) => h("th", { scope: "col" }, name)))), body),
       none));
+  performance.mark("fleet shown");
 }
 
 /** @param {import("../app/dialects.js").State} state */
@@ -113,7 +119,9 @@ function makeRow({ id, name, dialect }) {
     h("td", { data: { label: "Now" } }, detail), h("td", { data: { label: "Heard" } }, heard));
   return {
     element,
+    state: undefined,
     update(appliance, state) {
+      this.state = state;
       badge.className = `badge ${state.tone}`;
       setText(badge.firstChild, clip(state.word, 40));
       setText(detail, clip(state.detail, 80));

@@ -56,6 +56,7 @@ export async function mount({ session, signal }, place) {
   const look = async () => {
     try {
       const { replicas } = JSON.parse(await fetchText(session, "metrics/replicas", signal));
+      replicas.sort();
       const found = await Promise.all(replicas.map(async (name) => ({ name, ...(await measure(session, name, before, signal)) })));
       if (!signal.aborted) show(body, found.length === 0 ? empty("No replicas", "This nginx knows of none.") : drawAll(found));
     } catch (error) {

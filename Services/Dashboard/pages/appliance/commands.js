@@ -3,7 +3,7 @@
 import { CommandLine, mayOperate } from "../../app/commanding.js";
 import { clip, h, show, wire } from "../../app/dom.js";
 import { duration, moment } from "../../app/format.js";
-import { card, empty, failed, field, loading, moreButton } from "../../app/ui.js";
+import { empty, failed, field, loading, moreButton } from "../../app/ui.js";
 
 const STEPS = ["requested", "sent", "acknowledged"];
 const KNOWN = {
@@ -62,14 +62,10 @@ export async function mountCommands(context, place) {
       ),
     );
   };
-  show(place, h(
-    "div",
-    { class: "stack" },
-    mayOperate(appliance) && appliance.dialect !== "signaling" && appliance.dialect !== "webmacs" && card(
-      "Send a command",
-      sender(appliance, line),
-      line.element,
-    ),
+  const takesCommands = appliance.dialect !== "signaling" && appliance.dialect !== "webmacs";
+  const sending = h("section", { class: "card stack" }, h("h2", {}, "Send a command"), sender(appliance, line), line.element);
+  show(place, h("div", { class: "stack" },
+    mayOperate(appliance) && takesCommands && sending,
     h("section", { class: "card flush" }, h("header", {}, h("h2", {}, "Commands")), rows, foot)));
   await more().catch((error) => { if (!signal.aborted) show(foot, failed(error, () => mountCommands(context, place))); });
 }

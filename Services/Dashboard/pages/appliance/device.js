@@ -11,7 +11,7 @@ const MEMBERS_MAX = 40;
 export async function mountDevice({ fleet, appliance, signal }, place) {
   const draw = () => {
     const events = [...appliance.latest.values()].filter(
-      ({ type }) => !type.startsWith("command:")
+      ({ type }) => !/^(command|alarm|rule):/.test(type)
     ).sort((a, b) => a.type.localeCompare(b.type));
     show(
       place,
@@ -25,7 +25,7 @@ export async function mountDevice({ fleet, appliance, signal }, place) {
         ),
         h("dl", { class: "facts" },
           members(event.data).slice(0, MEMBERS_MAX).map(
-            ([name, value]) => [h("dt", {}, wire(name, 60)), h("dd", {}, isNumber(value) ? number(value) : wire(value, 120))]
+            ([name, value]) => [h("dt", {}, wire(name, 60)), h("dd", {}, isNumber(value) ? number(value) : wire(value ?? "–", 120))]
           )
         )))));
   };

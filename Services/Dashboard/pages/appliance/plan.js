@@ -1,8 +1,7 @@
 // A plan drawn from what the robot tells: where it is and was, where its mission goes, where zones begin. Metres or millimetres: its own
 // units.
 
-import { show, svg } from "../../app/dom.js";
-import { clip } from "../../app/dom.js";
+import { clip, show, svg } from "../../app/dom.js";
 import { isNumber, number, plain } from "../../app/format.js";
 import { object } from "../../app/wire.js";
 

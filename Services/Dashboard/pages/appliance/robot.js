@@ -39,16 +39,18 @@ export async function mountRobot(context, place) {
   const refresh = perFrame(draw, signal);
   fleet.onchange(appliance.id, refresh, signal);
   fleet.onevent(appliance.id, (event) => take(event, plan, known, modules), signal);
-  show(place, h("div", { class: "stack" }, banner, h("div", { class: "halves" },
-    h("div", { class: "stack" }, card("Plan", plan.element), card("Mission", mission)),
-    h("div", { class: "stack" },
-      h("section", { class: "card stack", "aria-label": "Emergency stop" }, stop, line.element,
-        h("p", { class: "muted small" },
-          mayOperate(appliance)
-            ? "Press twice on the same place; the second press counts within five seconds."
-            : "Stopping this robot is for its owner and operators.",
-        )),
-      card("Health", health), card("Modules", modules)))));
+  const about = mayOperate(appliance)
+    ? "Press twice on the same place; the second press counts within five seconds."
+    : "Stopping this robot is for its owner and operators.";
+  const stopping = h("section", { class: "card stack", "aria-label": "Emergency stop" }, stop, line.element,
+    h("p", { class: "muted small" }, about));
+  // The stop comes first: on a phone it is what is seen without scrolling.
+  show(place, h("div", { class: "stack" },
+    banner,
+    h("div", { class: "halves" },
+      h("div", { class: "stack" }, stopping, card("Health", health), card("Modules", modules)),
+      h("div", { class: "stack" }, card("Plan", plan.element), card("Mission", mission)),
+    )));
   draw();
   drawModules(modules, known);
   const query = { type: "safety.zone_entered,module.discovered,module.status_change,mission.started", order: "newest_first", limit: 200 };

@@ -36,7 +36,7 @@ export class CameraTile {
       h("div", { class: "screen" }, this.#video, this.#cover),
       h("div", { class: "row apart about" },
         h("div", { class: "grow" },
-          isLarge ? wire(camera.name, 60) : h("a", { class: "name", href: `#/appliances/${encodeURIComponent(camera.id)}` },
+          isLarge ? h("span", { class: "name" }, wire(camera.name, 60)) : h("a", { class: "name", href: `#/appliances/${encodeURIComponent(camera.id)}` },
             wire(camera.name, 60)
           ),
           this.#state,

@@ -1,0 +1,144 @@
+"""A headless Chromium, driven by its own protocol (CDP): one page at a time, with everything that it asked for and complained of."""
+import asyncio
+import base64
+import contextlib
+import json
+import pathlib
+import tempfile
+
+import websockets
+
+DEADLINE_SECONDS = 20
+
+
+@contextlib.asynccontextmanager
+async def chromium(*flags):
+    """The address of a fresh browser's protocol; it ends with the block."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        process = await asyncio.create_subprocess_exec(
+            "chromium-headless-shell", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+            "--autoplay-policy=no-user-gesture-required", "--disable-features=WebRtcHideLocalIpsWithMdns", "--remote-debugging-port=0",
+            f"--user-data-dir={profile}", *flags, "about:blank", stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL)
+        try:
+            told = pathlib.Path(profile, "DevToolsActivePort")
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while not (told.exists() and told.read_text().count("\n") >= 1):
+                    await asyncio.sleep(0.05)
+            port, path = told.read_text().split("\n")[:2]
+            yield f"ws://127.0.0.1:{port}{path}"
+        finally:
+            process.terminate()
+            await process.wait()
+
+
+class Page:
+    """One tab."""
+
+    def __init__(self, socket):
+        self.socket = socket
+        self.session = None
+        self.number = 0
+        self.answers = {}
+        #: What the console showed as an error or a warning, and exceptions that nobody caught.
+        self.complaints = []
+        #: Every address that the page asked for.
+        self.requests = []
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, address):
+        async with websockets.connect(address, max_size=None, ping_interval=None) as socket:
+            page = cls(socket)
+            listening = asyncio.create_task(page.listen())
+            try:
+                target = (await page.do("Target.createTarget", url="about:blank"))["targetId"]
+                page.session = (await page.do("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
+                for domain in ("Page", "Runtime", "Network", "Log"):
+                    await page.do(f"{domain}.enable")
+                yield page
+            finally:
+                listening.cancel()
+
+    async def do(self, method, **parameters):
+        self.number += 1
+        future = self.answers[self.number] = asyncio.get_running_loop().create_future()
+        message = {"id": self.number, "method": method, "params": parameters}
+        if self.session:
+            message["sessionId"] = self.session
+        await self.socket.send(json.dumps(message))
+        answer = await asyncio.wait_for(future, DEADLINE_SECONDS)
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']['message']}")
+        return answer["result"]
+
+    async def listen(self):
+        async for text in self.socket:
+            message = json.loads(text)
+            if "id" in message:
+                self.answers.pop(message["id"]).set_result(message)
+            else:
+                self.take(message["method"], message["params"])
+
+    def take(self, method, told):
+        if method == "Runtime.exceptionThrown":
+            details = told["exceptionDetails"]
+            self.complaints.append(details.get("exception", {}).get("description", details["text"]))
+        elif method == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning", "assert"):
+            self.complaints.append(" ".join(str(a.get("value", a.get("description"))) for a in told["args"]))
+        elif method == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
+            self.complaints.append(f"{told['entry']['text']} {told['entry'].get('url', '')}")
+        elif method == "Network.requestWillBeSent":
+            self.requests.append(told["request"]["url"])
+        elif method == "Network.webSocketCreated":
+            self.requests.append(told["url"])
+
+    async def run(self, script):
+        """The value of an expression, awaited where it is a promise."""
+        result = await self.do("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True)
+        if "exceptionDetails" in result:
+            raise AssertionError(result["exceptionDetails"].get("exception", {}).get("description", script))
+        return result["result"].get("value")
+
+    async def until(self, script, what=None, seconds=DEADLINE_SECONDS):
+        """Waits until an expression is true."""
+        try:
+            async with asyncio.timeout(seconds):
+                # An element comes as an empty object.
+                while (value := await self.run(script)) in (None, False, 0, ""):
+                    await asyncio.sleep(0.05)
+                return value
+        except TimeoutError:
+            shown = await self.run("document.body.innerText.slice(0, 1500)")
+            raise AssertionError(f"it did not happen within {seconds} s: {what or script}\nThe page shows:\n{shown}") from None
+
+    async def go(self, address):
+        await self.do("Page.navigate", url=address)
+
+    async def press(self, selector):
+        """Clicks as a mouse does, on the middle of what is there."""
+        box = await self.until(f"""(() => {{
+            const element = document.querySelector({json.dumps(selector)});
+            element?.scrollIntoView({{ block: "center" }});
+            const box = element?.getBoundingClientRect();
+            return box?.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
+        }})()""", f"{selector} is there")
+        for kind in ("mousePressed", "mouseReleased"):
+            await self.do("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+
+    async def type(self, selector, text):
+        field = f"document.querySelector({json.dumps(selector)})"
+        await self.until(f"{field}?.focus() ?? document.activeElement === {field}", f"{selector} has the focus")
+        await self.do("Input.insertText", text=text)
+
+    async def size(self, width, height, scale=1, mobile=False):
+        await self.do("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile)
+
+    async def theme(self, name):
+        await self.do("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+
+    async def picture(self, path):
+        """The whole page, up to three screens of it."""
+        size = await self.run("[innerWidth, Math.min(document.documentElement.scrollHeight, 3 * innerHeight)]")
+        clip = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
+        data = (await self.do("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip))["data"]
+        path.write_bytes(base64.b64decode(data))
