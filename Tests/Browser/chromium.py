@@ -130,6 +130,13 @@ class Page:
         await self.until(f"{field}?.focus() ?? document.activeElement === {field}", f"{selector} has the focus")
         await self.do("Input.insertText", text=text)
 
+    async def key(self, name):
+        """Presses a key: `Tab`, `Enter`, `Escape`."""
+        code = {"Tab": 9, "Enter": 13, "Escape": 27}[name]
+        text = {"text": "\r"} if name == "Enter" else {}
+        await self.do("Input.dispatchKeyEvent", type="keyDown", key=name, code=name, windowsVirtualKeyCode=code, **text)
+        await self.do("Input.dispatchKeyEvent", type="keyUp", key=name, code=name, windowsVirtualKeyCode=code)
+
     async def size(self, width, height, scale=1, mobile=False):
         await self.do("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile)
 

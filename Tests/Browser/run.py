@@ -118,6 +118,27 @@ async def watch_fleet(page):
     await page.until(shows("Overhead carrier", "h1"), "a row leads to its appliance")
 
 
+async def use_the_keyboard(page):
+    await open_page(page, "#/fleet", "table.fleet tbody tr")
+    await page.run("document.querySelector('.skip').focus()")
+    await page.key("Enter")
+    await page.until("document.activeElement.id === 'main'", "the first link skips to the content")
+    await page.key("Tab")
+    await page.until("document.activeElement.closest('#main')", "the next stop is in the content")
+    await page.run("document.querySelector('table.fleet a').focus()")
+    await page.key("Enter")
+    await page.until("document.querySelector('.tabs')", "Enter opens an appliance")
+    await page.size(390, 844, 2, True)
+    await page.run("document.querySelector('.menu').focus()")
+    await page.key("Enter")
+    opened = "document.activeElement.closest('.nav') && document.querySelector('.menu').ariaExpanded === 'true'"
+    await page.until(opened, "the menu opens and takes the focus")
+    await page.key("Escape")
+    closed = "document.activeElement.matches('.menu') && !document.querySelector('.nav').checkVisibility()"
+    await page.until(closed, "Escape closes it and gives the focus back")
+    await page.size(1280, 860)
+
+
 async def watch_cooker(page):
     await open_page(page, "#/appliances/EPIC-001", ".heat")
     await page.until("document.querySelector('.stages [aria-current=step]')", "the stage under way is marked")
@@ -318,6 +339,7 @@ async def main(programs, pictures):
             scenes = [
                 ("signs in", sign_in(page, stack)),
                 ("watches the fleet", watch_fleet(page)),
+                ("is used by keyboard", use_the_keyboard(page)),
                 ("watches a cooker and stops it", watch_cooker(page)),
                 ("watches a robot and stops it", watch_robot(page)),
                 ("acknowledges a heater's alarm", watch_heater(page)),

@@ -6,6 +6,9 @@ import { moment, number } from "./format.js";
 
 const LIBRARY = new URL("../lib/dygraphs/dygraph.min.js", import.meta.url).href;
 
+/** A chart that goes on for hours keeps so many rows. */
+const ROWS_MAX = 5_000;
+
 /** @type {Promise<any> | undefined} */
 let library;
 
@@ -101,6 +104,7 @@ export class Chart {
       const kept = this.#rows.findIndex(([at]) => at >= oldest);
       if (kept > 0) this.#rows.splice(0, kept);
     }
+    if (this.#rows.length > ROWS_MAX) this.#rows.splice(0, this.#rows.length - ROWS_MAX);
     this.#ask();
   }
 
@@ -108,12 +112,6 @@ export class Chart {
   zoom(window) {
     this.#zoomed = window;
     this.#ask();
-  }
-
-  /** Draws the same rows for another set of series. */
-  reshape(series) {
-    this.#series = series;
-    this.#build();
   }
 
   #ask() {

@@ -74,16 +74,22 @@ export function clip(value, max = WIRE_MAX) {
  * Calls `work` at most once a frame, however often it is asked for, and not behind a hidden tab.
  * @param {() => void} work
  * @param {AbortSignal} signal ends it
+ * @param {number} [every_ms] and not more often than this, where nobody could read it
  */
-export function perFrame(work, signal) {
+export function perFrame(work, signal, every_ms = 0) {
   let isAsked = false;
+  let last = -Infinity;
+  const draw = (now) => {
+    isAsked = false;
+    last = now;
+    if (!signal.aborted) work();
+  };
   return () => {
     if (isAsked || signal.aborted) return;
     isAsked = true;
-    requestAnimationFrame(() => {
-      isAsked = false;
-      if (!signal.aborted) work();
-    });
+    const rest_ms = last + every_ms - performance.now();
+    if (rest_ms > 0) setTimeout(() => requestAnimationFrame(draw), rest_ms);
+    else requestAnimationFrame(draw);
   };
 }
 

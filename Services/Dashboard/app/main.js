@@ -93,4 +93,9 @@ function boot() {
   signIn(session, main, begin);
 }
 
+// The address names a page, so the link that skips to the content does not go there by it.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 boot();

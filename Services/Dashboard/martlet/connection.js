@@ -7,7 +7,7 @@ import { reconnectDelay_ms } from "./schedule.js";
 const FAILURES_UNTIL_POLLING = 3;
 
 /** How long each thing may take or is waited for, in milliseconds. */
-export const TIMES_MS = Object.freeze({
+const TIMES_MS = Object.freeze({
   /** From the attempt to the server's `connected`. */
   open: 10_000,
   /** Between two pings of ours: half of what the server lets pass without a frame, and a bit. */

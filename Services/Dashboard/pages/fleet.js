@@ -9,6 +9,8 @@ export const title = "Fleet";
 
 /** How often what depends on time alone is looked at. */
 const TICK_MS = 2_000;
+/** Ten times a second is as fast as anybody reads hundreds of rows. */
+const DRAW_MS = 100;
 
 const GROUPS = { all: "All", active: "Active", good: "Ready", bad: "Attention", off: "Away" };
 
@@ -71,7 +73,7 @@ export async function mount({ fleet, signal }, place) {
   const refresh = perFrame(() => {
     arrange(changed);
     changed.clear();
-  }, signal);
+  }, signal, DRAW_MS);
   fleet.onchange(undefined, ({ id }) => {
     changed.add(id);
     refresh();

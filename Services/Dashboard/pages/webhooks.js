@@ -8,7 +8,7 @@ import { mountWebhook } from "./webhooks/webhook.js";
 export const title = "Webhooks";
 
 /** Which messages there are, as the API has them. */
-export const TYPES = [
+const TYPES = [
   "sensor_reading", "rule.triggered", "alarm.raised", "alarm.acknowledged", "alarm.cleared", "appliance.online", "appliance.offline",
   "command.failed", "session.completed", "webhook.disabled",
 ];

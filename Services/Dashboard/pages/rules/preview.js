@@ -44,8 +44,18 @@ export class Preview {
   }
 
   show(rule) {
+    if (this.#rule === undefined) this.#choose(rule);
     this.#rule = rule;
     this.#draw();
+  }
+
+  /** Begins with an appliance that the rule watches. */
+  #choose({ appliances = [], dialects = [] }) {
+    const patterns = appliances.map((name) => new RegExp(`^${name.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`));
+    const isWatched = ({ id, dialect }) => (patterns.length === 0 || patterns.some((pattern) => pattern.test(id))) &&
+      (dialects.length === 0 || dialects.includes(dialect));
+    const watched = [...this.#context.fleet.appliances.values()].find(isWatched);
+    if (watched) this.#appliance.value = watched.id;
   }
 
   async #draw() {
