@@ -131,8 +131,7 @@ extension WebhookQueue {
     try session.execute("DELETE FROM webhook_secrets WHERE expires_at < now() - interval '1 hour'")
     return try session.execute(
       """
-      DELETE FROM webhook_messages WHERE id IN (
-        SELECT id FROM webhook_messages WHERE stored_at < $1 ORDER BY stored_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+      DELETE FROM webhook_messages WHERE id IN (SELECT id FROM webhook_messages WHERE stored_at < $1 ORDER BY stored_at LIMIT $2)
       """, [.timestamptz(moment), .int8(Int64(limit))])
   }
 

@@ -52,6 +52,21 @@ struct DispatchTests {
     }
   }
 
+  @Test func `Old messages go with their deliveries, by the rights that the dispatcher has`() async throws {
+    try await Scene.run { scene in
+      let webhook = try await scene.webhook("hook", "ok")
+      try await scene.emit(0..<5)
+      _ = try await scene.postgres.query(
+        "UPDATE webhook_messages SET stored_at = now() - interval '31 days' WHERE body->'data'->>'n' <> '0'")
+      let oldest = scene.now + (.zero - .seconds(30 * 86_400))
+      let counts = try await scene.rules.withConnection { session in
+        try [3, 3].map { limit in try WebhookQueue.sweep(storedBefore: oldest, limit: limit, in: session) }
+      }
+      #expect(counts == [3, 1])
+      #expect(try await scene.deliveries(of: webhook).count == 1)
+    }
+  }
+
   @Test(arguments: [
     ("fail", WebhookFailure.status, 500 as Int?), ("redirect", .status, 307), ("close", .connectionLost, nil), ("hang", .timeout, nil),
   ])
