@@ -78,6 +78,24 @@ test-browser: videotools ## Use the web page, and play the connection scripts, i
 	/usr/bin/python3 Tests/Connections/run.py
 	PYTHON_WITH_AIORTC=$(abspath $(VIDEO))/bin/python /usr/bin/python3 Tests/Browser/run.py $(SCRATCH)/debug $(SCREENSHOTS)
 
+.PHONY: images
+images: ## Build the container images (wants Docker with Compose)
+	docker compose build
+
+.PHONY: compose-up
+compose-up: ## Make what secrets are missing, and start everything in containers
+	@deploy/compose/make-secrets
+	docker compose up -d --build
+
+.PHONY: compose-down
+compose-down: ## Stop the containers; their data stays
+	docker compose down
+
+.PHONY: test-compose
+test-compose: ## Try the compose file: a tour of every dialect, then kill, scale and restart under load (wants Docker with Compose)
+	@deploy/install-packages python3-websockets python3-paho-mqtt openssl
+	/usr/bin/python3 Tests/Compose/run.py
+
 .PHONY: bench
 bench: build ## Measure throughput, latency and memory, and print the figures
 	@$(SCRATCH)/release/bench
@@ -93,8 +111,10 @@ format: ## Format all Swift sources in place
 	swift format --in-place --parallel --recursive $(SOURCES)
 
 .PHONY: lint
-lint: ## Check the format of all Swift sources
+lint: packages ## Check the format of all Swift sources, and everything that is deployed
 	swift format lint --strict --parallel --recursive $(SOURCES)
+	@deploy/install-packages shellcheck yamllint
+	@deploy/lint $(SCRATCH)/lint
 
 .PHONY: check
 check: lint test ## lint and test
