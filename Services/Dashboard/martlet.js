@@ -107,15 +107,17 @@ export class MartletClient {
   }
 
   /**
-   * Watches an appliance from now on.
+   * Watches an appliance from now on; or with `since`, the greatest id of what the API has told of it, from there on, so that nothing
+   * falls between.
    * @param {string} appliance
    * @param {Listener} listener
+   * @param {{ since?: string }} [options] for who is the first to watch it
    * @returns {() => void} ends it
    */
-  subscribe(appliance, listener) {
+  subscribe(appliance, listener, { since } = {}) {
     let known = this.#appliances.get(appliance);
     if (!known) {
-      known = { listeners: new Set(), seen: new Seen(), failures: 0 };
+      known = { listeners: new Set(), seen: new Seen(since), failures: 0 };
       this.#appliances.set(appliance, known);
       this.#ask(appliance, known);
     }

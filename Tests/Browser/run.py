@@ -92,6 +92,32 @@ def shows(text, place="#main"):
     return f"document.querySelector({json.dumps(place)})?.innerText.includes({json.dumps(text)})"
 
 
+class ExampleApp:
+    """deploy/examples/any_app.py, following an appliance."""
+
+    def __init__(self, stack, appliance):
+        program = HERE.parent.parent / "deploy" / "examples" / "any_app.py"
+        environment = {**os.environ, "TOKEN": stack.ctl("token", "demo")}
+        command = ["/usr/bin/python3", program, stack.report["web_socket"], appliance]
+        self.told = stack.folder / "logs" / "any_app"
+        with self.told.open("w") as output:
+            self.process = subprocess.Popen(command, env=environment, stdout=output)
+
+    def lines(self):
+        *whole, _ = self.told.read_text().split("\n")
+        return [json.loads(line) for line in whole]
+
+    async def until(self, matches):
+        async with asyncio.timeout(30):
+            while not any(matches(told) for told in self.lines()):
+                await asyncio.sleep(0.05)
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+        return self.lines()
+
+
 # MARK: What is seen
 
 
@@ -221,8 +247,8 @@ async def show_hostile(page, client):
 
 
 async def survive_the_gateways(page, stack, client):
-    """Both gateways die; the page falls back to polling and comes back, and no discrete event is missing or there twice."""
-    await open_page(page, "#/appliances/greenhouse-7/events", ".timeline li")
+    """Both gateways die; the page falls back to polling and comes back, and neither it nor the example app misses an event or has one twice."""
+    await open_page(page, "#/appliances/greenhouse-7/events", ".timeline")
     numbers = iter(range(1, 1000))
 
     def mark():
@@ -230,6 +256,9 @@ async def survive_the_gateways(page, stack, client):
         tell(client, "greenhouse-7", "mark", {"message": f"mark {number}"})
         return f"mark {number}"
 
+    await page.until(shows(mark()), "an event is seen live")
+    app = ExampleApp(stack, "greenhouse-7")
+    await app.until(lambda told: told.get("type") == "subscribed")
     await page.until(shows(mark()), "an event is seen live")
     bring_back = [stack.kill(name) for name in ("gateway-1", "gateway-2")]
     mark()
@@ -245,7 +274,11 @@ async def survive_the_gateways(page, stack, client):
     await page.until(shows(last), "events are live again")
     seen = await page.run("""[...document.querySelectorAll(".timeline li")]
         .map((row) => /mark (\\d+)/.exec(row.innerText)?.[1]).filter(Boolean).map(Number)""")
-    assert seen == list(range(int(last.split()[1]), 0, -1)), f"marks were seen as {seen}"
+    count = int(last.split()[1])
+    assert seen == list(range(count, 0, -1)), f"marks were seen as {seen}"
+    await app.until(lambda told: last in json.dumps(told))
+    heard = [int(told["data"]["message"].split()[1]) for told in app.end() if told["type"] == "mark"]
+    assert heard == list(range(2, count + 1)), f"the example app heard the marks {heard}"
     # The browser tells of each attempt that failed; nothing else may be among that.
     page.complaints = [text for text in page.complaints if "WebSocket connection to" not in text and "/ws" not in text]
 
@@ -257,7 +290,9 @@ async def watch_camera(page, stack):
     url = stack.report["web_socket"] + "/device"
     camera = subprocess.Popen([python, HERE.parent / "Video" / "camera.py", url, "cam-1"])
     try:
-        await asyncio.sleep(2)
+        async with asyncio.timeout(30):
+            while not (await api(page, "/v1/appliances/cam-1/presence"))["connected"]:
+                await asyncio.sleep(0.1)
         await open_page(page, "#/cameras", ".camera")
         frames = "document.querySelector('.camera[data-state=live] video')?.getVideoPlaybackQuality().totalVideoFrames"
         await page.until(f"{frames} > 30", "the camera's frames are decoded", 40)

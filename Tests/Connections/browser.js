@@ -47,7 +47,7 @@ async function play(script) {
         happened("subscribed");
       },
       lost: ({ code }) => record.lost.push(`${appliance} ${code}`),
-    });
+    }, { since: script.since?.[appliance] });
   }
   client.start();
   const failures = await end(script, record);

@@ -8,7 +8,7 @@ import tempfile
 
 import server
 
-LIMIT_SECONDS = 180
+LIMIT_SECONDS = 600
 
 
 async def main(names):

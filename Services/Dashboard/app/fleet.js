@@ -7,6 +7,8 @@ const FOLLOWED_MAX = 240;
 /** Questions for the past at a time, so that a page's own are not behind two hundred others. */
 const QUESTIONS_MAX = 3;
 const PAST_EVENTS = 25;
+/** Live events of one appliance that are kept: more than the persister may be behind. */
+const RECENT_MAX = 100;
 /** Types of one appliance whose newest event is kept. */
 const TYPES_MAX = 128;
 
@@ -19,6 +21,7 @@ const TYPES_MAX = 128;
  * @property {string} owner_id
  * @property {"watch" | "operate" | "own" | "administer"} permission
  * @property {Map<string, MartletEvent>} latest the newest event of each type
+ * @property {MartletEvent[]} recent the last live events, oldest first; the newest may not be stored yet
  * @property {string | undefined} status what `subscribed` told
  * @property {number | undefined} heardAt when its last event came, milliseconds since 1970
  * @property {boolean} isLost
@@ -61,7 +64,7 @@ export class Fleet extends EventTarget {
     for (const item of list) {
       const known = this.appliances.get(item.id);
       if (known) Object.assign(known, item, { isLost: false });
-      else this.appliances.set(item.id, { ...item, latest: new Map(), status: undefined, heardAt: undefined, isLost: false });
+      else this.appliances.set(item.id, { ...item, latest: new Map(), recent: [], status: undefined, heardAt: undefined, isLost: false });
       if (this.#followed.size < FOLLOWED_MAX) this.follow(item.id);
     }
     this.dispatchEvent(new Event("list"));
@@ -69,23 +72,39 @@ export class Fleet extends EventTarget {
 
   /** Watches one appliance from now on, also past the bound of those that are watched by themselves. */
   follow(id) {
-    const appliance = this.appliances.get(id);
-    if (!appliance || this.#followed.has(id)) return;
+    if (!this.appliances.has(id) || this.#followed.has(id)) return;
     if (this.#followed.size > FOLLOWED_MAX) this.#unfollow(this.#followed.keys().next().value);
-    this.#followed.set(id, this.#client.subscribe(id, {
+    this.#followed.set(id, () => {});
+    this.#waiting.push(id);
+    this.#followNext();
+  }
+
+  /** First what was said before, then what is said from there on: nothing falls between. */
+  async #followNext() {
+    if (this.#asking >= QUESTIONS_MAX || this.#waiting.length === 0) return;
+    const id = this.#waiting.shift();
+    this.#asking += 1;
+    const since = await this.#askPast(id);
+    this.#asking -= 1;
+    if (this.#followed.has(id)) this.#subscribe(this.appliances.get(id), since);
+    this.#followNext();
+  }
+
+  #subscribe(appliance, since) {
+    const listener = {
       event: (event) => this.#take(appliance, event, true),
       subscribed: ({ current_status, recovered }) => {
         appliance.status = current_status;
         this.#tell("change", appliance);
-        if (recovered === false) this.#askPast(id);
+        if (recovered === false) this.#askPast(appliance.id);
       },
       lost: () => {
         appliance.isLost = true;
-        this.#followed.delete(id);
+        this.#followed.delete(appliance.id);
         this.#tell("change", appliance);
       },
-    }));
-    this.#askPast(id);
+    };
+    this.#followed.set(appliance.id, this.#client.subscribe(appliance.id, listener, { since }));
   }
 
   /**
@@ -124,7 +143,11 @@ export class Fleet extends EventTarget {
     if (latest.size > TYPES_MAX) latest.delete(latest.keys().next().value);
     const at = receivedAt(event);
     if (appliance.heardAt === undefined || at > appliance.heardAt) appliance.heardAt = at;
-    if (isLive) this.#tell("event", appliance, event);
+    if (isLive) {
+      appliance.recent.push(event);
+      if (appliance.recent.length > RECENT_MAX) appliance.recent.shift();
+      this.#tell("event", appliance, event);
+    }
     this.#tell("change", appliance);
   }
 
@@ -132,29 +155,20 @@ export class Fleet extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail: { appliance, event } }));
   }
 
-  /** What was said before anybody listened: live events tell only what is new. */
-  #askPast(id) {
-    this.#waiting.push(id);
-    this.#askNext();
-  }
-
-  async #askNext() {
-    if (this.#asking >= QUESTIONS_MAX || this.#waiting.length === 0) return;
-    const id = this.#waiting.shift();
-    this.#asking += 1;
+  /** Takes in the newest of what is stored, and answers the greatest id of that. */
+  async #askPast(id) {
+    const query = { order: "newest_first", limit: PAST_EVENTS };
     try {
-      const { events } = await this.#api.ask(
-        "GET",
-        `/v1/appliances/${encodeURIComponent(id)}/events`,
-        { query: { order: "newest_first", limit: PAST_EVENTS } },
-      );
+      const { events } = await this.#api.ask("GET", `/v1/appliances/${encodeURIComponent(id)}/events`, { query });
       const appliance = this.appliances.get(id);
-      for (const event of events) if (appliance && !appliance.latest.has(event.type)) this.#take(appliance, event, false);
+      for (const event of events) {
+        if (appliance && !appliance.latest.has(event.type)) this.#take(appliance, event, false);
+      }
+      return events[0]?.id;
     } catch {
       // The live events come all the same.
+      return undefined;
     }
-    this.#asking -= 1;
-    this.#askNext();
   }
 
   #unfollow(id) {

@@ -51,6 +51,8 @@ export class Shell {
         h("span", { class: "spacer" }), this.#state, this.#themeButton(), this.#who,
         h("button", { type: "button", class: "quiet icon", "aria-label": "Sign out", title: "Sign out", onclick: signOut }, icon("out"))),
       this.#nav,
+      // Beside an open menu, anything else closes it.
+      h("div", { class: "shade", onclick: () => this.#open(false) }),
     ];
     this.user(context.me);
     this.connection({ state: context.client.state });

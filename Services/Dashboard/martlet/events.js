@@ -13,8 +13,8 @@
  *   estimated_time_minutes: number }>} CookingStarted
  *
  * @typedef {Envelope<"cooking:progress", { session_id: string, current_stage: number, stage_name: string, total_stages: number,
- *   progress_pct: number, temperature: number, target_temperature: number, stir_active: boolean, stir_pattern: string, time_remaining_s: number,
- *   cv_status?: { class: string, confidence: number } }>} CookingProgress
+ *   progress_pct: number, temperature: number, target_temperature: number, stir_active: boolean, stir_pattern: string,
+ *   time_remaining_s: number, cv_status?: { class: string, confidence: number } }>} CookingProgress
  *
  * @typedef {Envelope<"cooking:stage_change", { session_id: string,
  *   previous_stage: { index: number, name: string, duration_s: number, result: string, transition: string },

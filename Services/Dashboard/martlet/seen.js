@@ -32,6 +32,11 @@ export class Seen {
   /** @type {Map<string, string>} */
   #byType = new Map();
 
+  /** @param {string} [last] the greatest id of what is known already */
+  constructor(last) {
+    this.last = last;
+  }
+
   /**
    * Whether an event is new, which is remembered. Within one type the server keeps the order, so an older one came before.
    * @param {string} type

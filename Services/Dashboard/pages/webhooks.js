@@ -91,5 +91,6 @@ export function showSecret(secret, done) {
     about: "It signs every message. It is shown this once: keep it where the receiver finds it.",
     go: "I have it",
     submit: async () => done(),
-    body: [box, action("Copy", () => navigator.clipboard.writeText(secret), { class: "small" })] });
+    // Browsers have a clipboard on https and on this machine only.
+    body: [box, navigator.clipboard && action("Copy", () => navigator.clipboard.writeText(secret), { class: "small" })] });
 }

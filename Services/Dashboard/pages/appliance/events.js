@@ -1,5 +1,6 @@
 // What happened, newest first: the stored events, and the live ones as they come.
 
+import { compareIDs } from "../../martlet/seen.js";
 import { clip, h, perFrame, show, wire } from "../../app/dom.js";
 import { receivedAt } from "../../app/fleet.js";
 import { eventName, moment } from "../../app/format.js";
@@ -18,16 +19,24 @@ export async function mountEvents(context, place) {
   const rows = h("ol", { class: "timeline" });
   const foot = h("div", {});
   const waiting = [];
+  /** The ids of the rows. */
+  const shown = new Set();
   let cursor;
   let type = "";
   let hidesRepeated = true;
 
   const isWanted = (event) => (type ? event.type === type : !hidesRepeated || !isRepeated(event.type));
+  /** Rows for what is wanted and not there yet. */
+  const draw = (events) => events.filter((event) => isWanted(event) && !shown.has(event.id)).map((event) => {
+    if (event.id) shown.add(event.id);
+    return drawEvent(event);
+  });
   const insert = perFrame(() => {
-    const fresh = waiting.splice(0).filter(isWanted);
-    if (fresh.length === 0) return;
-    rows.prepend(...fresh.reverse().map(drawEvent));
-    while (rows.childElementCount > SHOWN_MAX) rows.lastElementChild.remove();
+    rows.prepend(...draw(waiting.splice(0)).reverse());
+    while (rows.childElementCount > SHOWN_MAX) {
+      shown.delete(rows.lastElementChild.dataset.id);
+      rows.lastElementChild.remove();
+    }
     if (rows.childElementCount > 0) foot.querySelector(".empty")?.remove();
   }, signal);
   fleet.onevent(appliance.id, (event) => {
@@ -38,26 +47,21 @@ export async function mountEvents(context, place) {
   async function more() {
     // What comes again and again would fill every page: several are asked for, until there is something to see.
     for (let pages = 0; pages < 6; pages += 1) {
-      const page = await api.ask(
-        "GET",
-        `${path}/events`,
-        { query: { order: "newest_first", limit: type ? PAGE : 4 * PAGE, type: type || undefined, cursor }, signal },
-      );
-      const wanted = page.events.filter(isWanted);
-      rows.append(...wanted.map(drawEvent));
+      const query = { order: "newest_first", limit: type ? PAGE : 4 * PAGE, type: type || undefined, cursor };
+      const page = await api.ask("GET", `${path}/events`, { query, signal });
+      // The newest may not be stored yet, but were heard live.
+      const newest = page.events[0]?.id ?? "";
+      const unstored = cursor ? [] : appliance.recent.filter(({ id }) => id && compareIDs(id, newest) > 0).reverse();
+      rows.append(...draw([...unstored, ...page.events]));
       cursor = page.next_cursor;
       if (cursor === null || rows.childElementCount >= PAGE) break;
     }
-    show(
-      foot,
-      cursor !== null ? h("div", { class: "row more" }, action("Show older", more)) : rows.childElementCount === 0 && empty(
-        "Nothing happened yet",
-        "Events appear here as they come.",
-      ),
-    );
+    const nothing = rows.childElementCount === 0 && empty("Nothing happened yet", "Events appear here as they come.");
+    show(foot, cursor !== null ? h("div", { class: "row more" }, action("Show older", more)) : nothing);
   }
   async function reload() {
     show(rows);
+    shown.clear();
     show(foot, loading());
     cursor = undefined;
     try {
@@ -112,7 +116,7 @@ function drawEvent(event) {
     mission_id,
     event.type.startsWith("command:") ? type : undefined,
   ].find((text) => typeof text === "string");
-  return h("li", { class: tone }, h("details", {}, h(
+  return h("li", { class: tone, data: event.id ? { id: event.id } : {} }, h("details", {}, h(
     "summary",
     {},
     h("time", { class: "number muted", dateTime: new Date(receivedAt(event)).toISOString() }, moment(receivedAt(event))),

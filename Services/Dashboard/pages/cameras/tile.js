@@ -30,19 +30,11 @@ export class CameraTile {
   constructor(camera, viewer, { isLarge = false } = {}) {
     [this.#camera, this.#viewer] = [camera, viewer];
     this.#video.setAttribute("aria-label", `Picture of ${camera.name.slice(0, 80)}`);
-    this.element = h(
-      "article",
-      { class: `card flush camera${isLarge ? " large" : ""}` },
+    const address = `#/appliances/${encodeURIComponent(camera.id)}`;
+    const name = h(isLarge ? "span" : "a", { class: "name", href: isLarge ? undefined : address }, wire(camera.name, 60));
+    this.element = h("article", { class: `card flush camera${isLarge ? " large" : ""}` },
       h("div", { class: "screen" }, this.#video, this.#cover),
-      h("div", { class: "row apart about" },
-        h("div", { class: "grow" },
-          isLarge ? h("span", { class: "name" }, wire(camera.name, 60)) : h("a", { class: "name", href: `#/appliances/${encodeURIComponent(camera.id)}` },
-            wire(camera.name, 60)
-          ),
-          this.#state,
-        ),
-        this.#button,
-      ));
+      h("div", { class: "row apart about" }, h("div", { class: "grow" }, name, this.#state), this.#button));
     this.#show("ended", "Not watched");
   }
 
