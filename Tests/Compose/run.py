@@ -1,0 +1,118 @@
+"""Brings docker-compose.yml up with three gateways, tours every dialect through nginx by TLS, breaks and scales what runs under the eyes of apps, and tears all down.
+
+run.py          needs Docker with Compose; the exit status is 0 only when everything went as written
+"""
+import asyncio
+import sys
+import time
+
+import apps
+import tour
+from project import SERVICES, Project
+
+# What an image may have besides its base.
+IMAGE_BYTES_MAX = 120_000_000
+BASE = "debian:bookworm-slim"
+APPS = 30
+
+
+def say(sentence):
+    print(f"{time.strftime('%H:%M:%S')} {sentence}", flush=True)
+
+
+async def eventually(what, is_true, limit_s=120):
+    deadline = time.monotonic() + limit_s
+    while not await asyncio.to_thread(is_true):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{what}: not within {limit_s} s")
+        await asyncio.sleep(0.5)
+
+
+async def healthy(project, service, count):
+    def is_healthy():
+        states = [project.health(container) for container in project.containers(service)]
+        return len(states) == count and all(state == "healthy" for state in states)
+
+    await eventually(f"{count} × {service} healthy", is_healthy)
+
+
+def images_are_small(project):
+    def size(image):
+        return int(project.run("docker", "image", "inspect", "-f", "{{.Size}}", image))
+
+    base = size(BASE)
+    for service in SERVICES + ["martletctl"]:
+        added = size(f"martlet/{service}") - base
+        say(f"image martlet/{service}: {added / 1e6:.0f} MB besides {BASE}")
+        if added > IMAGE_BYTES_MAX:
+            raise RuntimeError(f"the image of {service} has {added} bytes besides its base")
+
+
+async def breakage(project, crowd):
+    """Everything that may happen to a deployment while apps watch a device."""
+    def step(sentence, *work):
+        say(sentence)
+        return asyncio.to_thread(*work)
+
+    await step("kill a gateway", project.run, "docker", "kill", project.containers("gateway")[0])
+    await asyncio.sleep(3)
+    await step("five gateways, and two of everything else", lambda: project.up(gateway=5, ingest=2, persister=2, rules=2, api=2, signaling=2))
+    for service, count in {"gateway": 5, "ingest": 2, "persister": 2, "rules": 2, "api": 2, "signaling": 2}.items():
+        await healthy(project, service, count)
+    await crowd.everyone_is_subscribed()
+    await step("two gateways", lambda: project.up(gateway=2, ingest=2, persister=2, rules=2, api=2, signaling=2))
+    await crowd.everyone_is_subscribed()
+    for service in ["postgres", "redis", "mosquitto", "nginx"] + SERVICES:
+        await step(f"restart {service}", project.compose, "restart", service)
+        await crowd.everyone_is_subscribed()
+
+
+async def watched(project, token):
+    """No app misses an event, or gets one twice, and each is stored once, whatever happens meanwhile."""
+    crowd = apps.Crowd(f"wss://localhost:{project.ports['HTTPS']}/ws", project.tls, token, tour.COOKER, APPS)
+    device = apps.Cooker(project, tour.COOKER, tour.PASSWORD)
+    running = asyncio.create_task(crowd.run())
+    await crowd.everyone_is_subscribed()
+    device.start()
+    try:
+        await breakage(project, crowd)
+    finally:
+        sent = await asyncio.to_thread(device.finish)
+    await asyncio.wait_for(running, 120)
+    # Not their order: the broker deals neighbours to two replicas of ingest.
+    missed, doubled = crowd.missed(sent), crowd.doubled()
+    say(f"{sent} events, {crowd.closes} connections lost; {sum(missed)} events missed and {sum(doubled)} doubled, by all {APPS} apps together")
+    stored = "SELECT count(*) || ' ' || count(DISTINCT data->>'n') FROM events WHERE type = 'cooking:stage_change'"
+    try:
+        await eventually("each event stored once", lambda: project.row(stored) == f"{sent} {sent}")
+    except RuntimeError:
+        say(f"rows, and events among them: {project.row(stored)}")
+        raise
+    if any(missed) or any(doubled):
+        raise RuntimeError("events were missed or came twice")
+
+
+async def main():
+    project = Project()
+    try:
+        project.run("deploy/compose/make-secrets")
+        say("building the images")
+        project.compose("build", limit=5400)
+        images_are_small(project)
+        say("starting, with three gateways")
+        project.up(gateway=3)
+        for service, count in {**dict.fromkeys(SERVICES, 1), "gateway": 3, "nginx": 1}.items():
+            await healthy(project, service, count)
+        token = await tour.run(project, say)
+        await watched(project, token)
+        if token.split(".")[2] in project.compose("logs", "--no-color"):
+            raise RuntimeError("a token stands in a log")
+        say("everything went as written")
+    except BaseException:
+        print(project.compose("logs", "--no-color", "--tail", "40"), file=sys.stderr)
+        raise
+    finally:
+        project.down()
+
+
+asyncio.run(main())
