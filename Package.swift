@@ -104,6 +104,8 @@ let package = Package(
     shared(
       "LogConsumer", ["Backoff", "EventLog", "Models", "PostgresClient", "ServiceRuntime", "Store", lifecycle, logging, metrics]),
     tests(of: "LogConsumer", ["EventLog", "Models", "Store"]),
+    shared("AuditTrail", ["Backoff", "Models", "RedisClient", lifecycle, logging, metrics]),
+    tests(of: "AuditTrail", ["Models"]),
     shared("Commands", ["Backoff", "EventLog", "Models"]),
     tests(of: "Commands", ["EventLog", "Models"]),
     shared(
@@ -134,8 +136,8 @@ let package = Package(
     + service(
       "Gateway",
       nio + [
-        "Access", "Backoff", "Commands", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", "TrustedProxies",
-        "WebSocketTransport", lifecycle, logging,
+        "Access", "AuditTrail", "Backoff", "Commands", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store",
+        "TrustedProxies", "WebSocketTransport", lifecycle, logging,
       ])
     + [
       .target(name: "WebSocketTestClient", dependencies: nio, path: "Tests/WebSocketTestClient"),
@@ -158,7 +160,8 @@ let package = Package(
     + service(
       "Persister",
       [
-        "EventLog", "LogConsumer", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", nio[0], lifecycle, logging,
+        "Backoff", "EventLog", "LogConsumer", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", nio[0], lifecycle,
+        logging,
         metrics,
       ])
     + [
@@ -173,7 +176,8 @@ let package = Package(
     + service(
       "API",
       nio + [
-        "Access", "Commands", "Digests", "EventLog", "Models", "OutboundGate", "PostgresClient", "RedisClient", "RuleEvaluation",
+        "Access", "AuditTrail", "Commands", "Digests", "EventLog", "Models", "OutboundGate", "PostgresClient", "RedisClient",
+        "RuleEvaluation",
         "ServiceRuntime", "Store", "TrustedProxies", .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         lifecycle, logging, metrics,
@@ -181,8 +185,8 @@ let package = Package(
     + service(
       "Signaling",
       nio + [
-        "Access", "Backoff", "Digests", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", "TrustedProxies",
-        "WebSocketTransport", lifecycle, logging, metrics,
+        "Access", "AuditTrail", "Backoff", "Digests", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store",
+        "TrustedProxies", "WebSocketTransport", lifecycle, logging, metrics,
       ])
     + [tests(of: "Signaling", ["Models", "ServiceRuntime", "Store"])]
     + [

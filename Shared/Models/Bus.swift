@@ -45,6 +45,9 @@ package enum Bus {
   /// String: the gateway's connection by which an appliance hears commands, named so that nobody else has that name. Gone when its gateway is.
   package static func attachment(_ appliance: ApplianceID) -> String { "attached:{\(shard(of: appliance))}:\(appliance)" }
 
+  /// Stream: what services have noted for the audit log, until it is stored.
+  package static let audit = "audit"
+
   /// Channel: the live events of one appliance.
   package static func live(_ appliance: ApplianceID) -> String { livePrefix + appliance.rawValue }
   package static let livePrefix = "ws:"

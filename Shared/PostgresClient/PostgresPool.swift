@@ -20,6 +20,9 @@ package actor PostgresPool: Service {
     }
   }
 
+  /// On whose behalf the task changes something: triggers read it as `current_setting('martlet.caller', true)` in the same transaction.
+  @TaskLocal package static var caller: String?
+
   private typealias Waiter = CheckedContinuation<PostgresConnection?, any Error>
 
   private let configuration: PostgresConfiguration
@@ -66,7 +69,13 @@ package actor PostgresPool: Service {
   package func withTransaction<R: Sendable>(
     timeout: Duration? = nil, _ body: @Sendable (PostgresSession) throws -> R
   ) async throws -> R {
-    try await withConnection(timeout: timeout) { session in try session.transaction { try body(session) } }
+    let caller = Self.caller
+    return try await withConnection(timeout: timeout) { session in
+      try session.transaction {
+        if let caller { try session.execute("SELECT set_config('martlet.caller', $1, true)", [.text(caller)]) }
+        return try body(session)
+      }
+    }
   }
 
   package func query(_ sql: String, _ parameters: [PostgresValue] = [], timeout: Duration? = nil) async throws -> PostgresRows {
@@ -75,7 +84,9 @@ package actor PostgresPool: Service {
 
   @discardableResult
   package func execute(_ sql: String, _ parameters: [PostgresValue] = [], timeout: Duration? = nil) async throws -> Int {
-    try await withConnection(timeout: timeout) { session in try session.execute(sql, parameters) }
+    // What is set for the caller lasts for a transaction.
+    guard Self.caller == nil else { return try await withTransaction(timeout: timeout) { session in try session.execute(sql, parameters) } }
+    return try await withConnection(timeout: timeout) { session in try session.execute(sql, parameters) }
   }
 
   private func lease() async throws -> PostgresConnection {

@@ -70,7 +70,7 @@ package struct CommandRows: Sendable {
     rows[key] = row
   }
 
-  /// Merges the rows into those that are stored, with one statement. To be called in the transaction that stores their events.
+  /// Merges the rows into those that are stored, with one statement, and notes what became of commands in the audit log. To be called in the transaction that stores their events.
   package func write(in session: PostgresSession) throws(PostgresError) {
     guard !rows.isEmpty else { return }
     let rows = Array(rows.values)
@@ -85,6 +85,7 @@ package struct CommandRows: Sendable {
         .timestamptzArray(rows.map { $0.sentAt.map(PostgresTimestamp.init) }),
         .timestamptzArray(rows.map { ($0.settlement?.at).map(PostgresTimestamp.init) }),
       ])
+    try AuditRows.write(outcomesOf: rows, in: session)
   }
 
   /// Like `CommandRow.merge`.

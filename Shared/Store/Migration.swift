@@ -36,5 +36,6 @@ package struct Migration: Hashable, Sendable {
     Migration(12, "0012_webmacs.sql", PackageResources._012_webmacs_sql),
     Migration(13, "0013_webhook_tidings.sql", PackageResources._013_webhook_tidings_sql),
     Migration(14, "0014_rule_retention.sql", PackageResources._014_rule_retention_sql),
+    Migration(15, "0015_audit.sql", PackageResources._015_audit_sql),
   ]
 }

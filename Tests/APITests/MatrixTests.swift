@@ -100,6 +100,7 @@ import Testing
     Row("listAllAlarms", "GET", "/api/v1/alarms", [200, 200, 200, 200, 200]),
     Row("listAlarms", "GET", appliance + "/alarms", everyone),
     Row("acknowledgeAlarm", "POST", appliance + "/alarms/1/acknowledge", [200, 200, 403, 404, 200]),
+    Row("listAudit", "GET", "/api/v1/audit?limit=5", [403, 403, 403, 403, 200]),
     Row("deleteRule", "DELETE", "/api/v1/rules/r-1", [403, 403, 403, 403, 204]),
     Row("unshare", "DELETE", appliance + "/shares/nobody", [404, 403, 403, 404, 404]),
     Row("deleteUser", "DELETE", "/api/v1/users/gone", [403, 403, 403, 403, 204]),

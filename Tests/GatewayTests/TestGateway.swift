@@ -170,7 +170,8 @@ struct TestGateway {
     let devices = isLocal ? nil : Devices(verifier: verifier, directory: directory, controllers: directory)
     let gateway = try await Gateway(
       Gateway.Settings(server: server, oht50: oht50, queueBytesMax: queueBytesMax, refusesForeignPages: isLocal, replica: "test"),
-      ports: Gateway.Ports(gate: gate, cache: isLocal ? nil : cache, devices: devices, board: nil, log: log, liveFeed: liveFeed),
+      ports: Gateway.Ports(
+        gate: gate, cache: isLocal ? nil : cache, devices: devices, board: nil, audit: nil, log: log, liveFeed: liveFeed),
       eventLoopGroup: group, logger: logger, listening: { sink.yield($0) })
     let services = ServiceGroup(services: [log, writer].compactMap { $0 as? any Service } + gateway.services, logger: logger)
     let result = try await withThrowingTaskGroup { tasks in

@@ -21,24 +21,28 @@ import Testing
     "EventLog": ["Models", "RedisClient", "Digests"],
     "Store": ["Models", "PostgresClient", "Digests", "RuleEvaluation"],
     "LogConsumer": ["Models", "EventLog", "Store", "PostgresClient", "ServiceRuntime", "Backoff"],
+    "AuditTrail": ["Models", "RedisClient", "Backoff"],
     "Commands": ["Models", "EventLog", "Backoff"],
     "Access": ["Models", "Store", "Digests", "ServiceRuntime", "Backoff"],
     "Gateway": [
-      "Models", "EventLog", "Store", "Access", "Commands", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime",
+      "AuditTrail", "Models", "EventLog", "Store", "Access", "Commands", "RedisClient", "PostgresClient", "WebSocketTransport",
+      "ServiceRuntime",
       "Backoff", "TrustedProxies",
     ],
     "Ingest": ["Models", "EventLog", "Commands", "RedisClient", "MQTTClient", "ServiceRuntime", "Backoff"],
-    "Persister": ["Models", "EventLog", "LogConsumer", "Store", "RedisClient", "PostgresClient", "ServiceRuntime"],
+    "Persister": ["Backoff", "Models", "EventLog", "LogConsumer", "Store", "RedisClient", "PostgresClient", "ServiceRuntime"],
     "Rules": [
       "Models", "EventLog", "LogConsumer", "Store", "Commands", "RuleEvaluation", "RedisClient", "PostgresClient", "ServiceRuntime",
       "Backoff", "Digests", "OutboundGate", "Webhooks",
     ],
     "API": [
-      "Models", "RuleEvaluation", "EventLog", "Store", "Access", "Commands", "Digests", "OutboundGate", "RedisClient", "PostgresClient",
+      "AuditTrail", "Models", "RuleEvaluation", "EventLog", "Store", "Access", "Commands", "Digests", "OutboundGate", "RedisClient",
+      "PostgresClient",
       "ServiceRuntime", "TrustedProxies",
     ],
     "Signaling": [
-      "Models", "EventLog", "Store", "Access", "Digests", "RedisClient", "PostgresClient", "WebSocketTransport", "ServiceRuntime",
+      "AuditTrail", "Models", "EventLog", "Store", "Access", "Digests", "RedisClient", "PostgresClient", "WebSocketTransport",
+      "ServiceRuntime",
       "Backoff", "TrustedProxies",
     ],
     "Martletctl": [

@@ -1,4 +1,5 @@
 import Access
+import AuditTrail
 import Commands
 import EventLog
 import Hummingbird
@@ -47,13 +48,16 @@ package enum APIService {
       lifetimes: configuration.lifetimes)
     let counter = CommandCounter(desk: CommandDesk(log: log), log: log, history: history, ear: ear)
     APIMetrics.register(with: context.metrics, exports: exports)
-    var routes = LoginRoutes(passwords: passwords, tokens: tokens, announcer: announcer).routes
+    for (name, help) in AuditTrail.descriptions { context.metrics.describe(name, help) }
+    let trail = AuditTrail(redis, service: "api", logger: context.logger)
+    let audit = RequestAudit(trail: trail)
+    var routes = LoginRoutes(passwords: passwords, tokens: tokens, announcer: announcer, audit: audit).routes
     routes += UserRoutes(accounts: accounts, passwords: passwords, announcer: announcer).routes
     routes += ApplianceRoutes(accounts: accounts, announcer: announcer).routes
     routes += ShareRoutes(accounts: accounts, announcer: announcer).routes
     routes += HistoryRoutes(history: history, exports: exports).routes
     routes += SessionRoutes(history: history).routes
-    routes += CommandRoutes(counter: counter, history: history, accounts: accounts).routes
+    routes += CommandRoutes(counter: counter, history: history, accounts: accounts, audit: audit).routes
     routes += WatchRoutes(watches: WatchStore(pool), log: log, logger: context.logger).routes
     routes += PresenceRoutes(accounts: accounts, redis: redis).routes
     let webhooks = WebhookStore(pool)
@@ -65,12 +69,13 @@ package enum APIService {
     routes += DatapointRoutes(gate: gate, latest: LatestReadings(controllers)).routes
     routes += RuleRoutes(rules: RuleStore(pool)).routes
     routes += AlarmRoutes(alarms: AlarmStore(pool)).routes
+    routes += AuditRoutes(audit: AuditStore(pool)).routes
     routes += DocumentRoutes(of: routes.map(\.operation)).routes
     let router = Surface.router(
-      routes, dispatcher: Dispatcher(gate: gate, trustedProxies: configuration.trustedProxies, now: { .now() }),
+      routes, dispatcher: Dispatcher(gate: gate, trustedProxies: configuration.trustedProxies, audit: audit, now: { .now() }),
       edge: Edge(origins: configuration.origins, logger: context.logger))
     let parts: [(any Service)?] = [
-      pool, log, redis, subscription, publishedKeys, hasher, TokenSweeper(accounts: accounts, logger: context.logger),
+      pool, log, redis, trail, subscription, publishedKeys, hasher, TokenSweeper(accounts: accounts, logger: context.logger),
       application(router, configuration, context),
     ]
     return parts.compactMap { $0 }

@@ -1,4 +1,5 @@
 internal import Access
+internal import AuditTrail
 internal import EventLog
 internal import Logging
 internal import NIOCore
@@ -24,6 +25,7 @@ package enum GatewayService {
     let board = configuration.accounts.map { _ in
       PresenceBoard(configuration: configuration.redis, eventLoopGroup: group, logger: context.logger)
     }
+    let audit = audit(configuration, group, context)
     var redis = configuration.redis
     redis.clientName = "martlet-gateway-live"
     let (feedConfiguration, logger) = (redis, context.logger)
@@ -38,12 +40,23 @@ package enum GatewayService {
     let gateway = try await Gateway(
       settings,
       ports: Gateway.Ports(
-        gate: door.gate, cache: door.cache, devices: door.devices, board: board, log: log,
+        gate: door.gate, cache: door.cache, devices: door.devices, board: board, audit: audit.trail, log: log,
         liveFeed: { RedisSubscription(configuration: feedConfiguration, eventLoop: $0, receiver: $1, logger: logger) }),
       eventLoopGroup: group, logger: context.logger)
     gateway.metrics.register(with: context.metrics)
     context.health.addCheck("redis", deadline: .seconds(3)) { try await gateway.canary.check() }
-    return door.services + [log] + [board].compactMap(\.self) + gateway.services
+    return door.services + audit.services + [log] + [board].compactMap(\.self) + gateway.services
+  }
+
+  /// Where is noted what the audit log is to tell, by a connection of its own. Nothing is where there are no accounts.
+  private static func audit(
+    _ configuration: GatewayConfiguration, _ group: any EventLoopGroup, _ context: ServiceContext
+  ) -> (trail: AuditTrail?, services: [any Service]) {
+    guard configuration.accounts != nil else { return (nil, []) }
+    for (name, text) in AuditTrail.descriptions { context.metrics.describe(name, text) }
+    let redis = RedisClient(configuration: configuration.redis, eventLoopGroup: group, logger: context.logger)
+    let trail = AuditTrail(redis, service: "gateway", logger: context.logger)
+    return (trail, [redis, trail])
   }
 
   /// Who may come in, and the services that this takes.

@@ -1,4 +1,5 @@
 internal import Access
+internal import AuditTrail
 internal import EventLog
 internal import Logging
 internal import Models
@@ -16,6 +17,7 @@ struct Gateway: Sendable {
     /// Nil where there are no accounts.
     let devices: Devices?
     let board: PresenceBoard?
+    let audit: AuditTrail?
     let log: any EventLog
     /// Makes the live feed of a receiver; called on the event loop on which the receiver lives.
     let liveFeed: @Sendable (any EventLoop, any LiveReceiver) -> any LiveFeed
@@ -62,7 +64,8 @@ struct Gateway: Sendable {
       return channels
     }.get()
     let neighbours = Neighbours(
-      gate: ports.gate, devices: ports.devices, board: ports.board, log: ports.log, jobs: jobs, limits: settings.session,
+      gate: ports.gate, devices: ports.devices, board: ports.board, log: ports.log, audit: ports.audit, jobs: jobs,
+      limits: settings.session,
       oht50: settings.oht50, consoles: consoles, logger: logger)
     server = WebSocketServer(
       configuration: settings.server,

@@ -4,6 +4,13 @@ import Store
 
 struct Audit: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    abstract: "Tells what weakens security, and who did what.", subcommands: [AuditFindings.self, AuditLog.self],
+    defaultSubcommand: AuditFindings.self)
+}
+
+struct AuditFindings: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "findings",
     abstract: "Lists what weakens security, the gravest first.",
     discussion: """
       unproven_camera: a camera without a secret that is registered with accepts_unproven. Whoever knows its id can pass for it.
@@ -37,6 +44,38 @@ struct Audit: AsyncParsableCommand {
         for line in table.lines where !Console.say(line) { return }
       }
       if found.count > shown.count { Console.complain("martletctl: there is more: raise --limit") }
+    }
+  }
+}
+
+struct AuditLog: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "log", abstract: "Shows the audit log, newest first, for admins.",
+    discussion:
+      "Connections, refusals, subscriptions, commands and what became of them, and changes of accounts and settings: who, when, from where. A line with a count stands for so many."
+  )
+
+  @Option(help: ArgumentHelp("Only what this user did.", valueName: "id")) var user: String?
+  @Option(help: ArgumentHelp("Only what is about this appliance, or done by it.", valueName: "id")) var appliance: String?
+  @Option(help: ArgumentHelp("Only this, such as command.requested.", valueName: "action")) var action: String?
+  @Option(help: ArgumentHelp("Only what ended so: done, refused or failed.", valueName: "result")) var result: String?
+  @Option(help: ArgumentHelp("From this moment on, such as 2026-02-14T12:30:00Z.", valueName: "time")) var from: String?
+  @Option(help: ArgumentHelp("Up to this moment.", valueName: "time")) var to: String?
+
+  @OptionGroup var limit: LimitOption
+  @OptionGroup(title: "The API") var api: APIOptions
+  @OptionGroup(title: "The API") var file: ConfigFileOption
+
+  func run() async throws {
+    try await reporting {
+      let query = [("user_id", user), ("appliance_id", appliance), ("action", action), ("result", result), ("from", from), ("to", to)]
+      try await Listing(path: "/v1/audit", member: "entries", query: query, limit: limit.limit).show(
+        APIClient(ConfigurationValues(api, file)), json: api.json,
+        columns: [
+          ("TIME", "at"), ("SERVICE", "service"), ("ACTION", "action"), ("RESULT", "result"), ("USER", "user_id"),
+          ("APPLIANCE", "appliance_id"),
+          ("FROM", "address"), ("COUNT", "count"), ("COMMAND", "command_id"), ("DETAIL", "detail"),
+        ])
     }
   }
 }

@@ -18,6 +18,7 @@ package enum Persister {
     try await Migrator().requireCurrent(connection)
     await connection.close()
 
+    let audit = audit(configuration, context)
     let log = RedisEventLog(configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger)
     let progress = ShardProgress(consumer: configuration.limits.consumer)
     for (name, help) in PersisterMetrics.descriptions { context.metrics.describe(name, help) }
@@ -25,9 +26,20 @@ package enum Persister {
     context.health.addCheck("postgres") { try progress.check() }
     context.health.addCheck("log") { _ = try await log.usage() }
     let effects = PersisterEffects(daysAhead: configuration.daysAhead, logger: context.logger)
-    return [log]
+    return [log] + audit
       + ShardWorker.workers(
         configuration.postgres, configuration.limits, log: log, effects: effects, progress: progress, logger: context.logger)
+  }
+
+  /// What stores the audit log, with connections of its own: a flood of entries holds up no event.
+  private static func audit(_ configuration: PersisterConfiguration, _ context: ServiceContext) -> [any Service] {
+    for (name, help) in AuditCollector.descriptions { context.metrics.describe(name, help) }
+    let redis = RedisClient(configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger)
+    let pool = PostgresPool(configuration.postgres, limits: .init(connectionsMax: 2, waitersMax: 8), logger: context.logger)
+    return [
+      redis, pool, AuditCollector(redis: redis, pool: pool, logger: context.logger),
+      AuditSweeper(pool: pool, days: configuration.auditDays, logger: context.logger),
+    ]
   }
 }
 

@@ -21,8 +21,12 @@ package struct PersisterConfiguration: ServiceConfiguration {
     "MARTLET_PERSISTER_COMMIT_SECONDS_MAX", default: "30", unit: "seconds",
     meaning: "how long PostgreSQL may take for one transaction before it is tried again on a new session")
 
+  private static let auditDays = ConfigurationVariable(
+    "MARTLET_AUDIT_RETENTION_DAYS", default: "365", unit: "days", meaning: "how long the audit log is kept, 30 at least")
+
   package static let variables: [ConfigurationVariable] = [
     .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, workers, batchRecords, batchBytes, daysAhead, commitTimeout,
+    auditDays,
   ]
 
   package var redis: RedisConfiguration
@@ -30,6 +34,8 @@ package struct PersisterConfiguration: ServiceConfiguration {
   package var limits: ConsumerLimits
   /// Days whose partitions are made ahead.
   package var daysAhead: Int
+  /// How long the audit log is kept.
+  package var auditDays: Int
 
   package init(reading values: ConfigurationValues) throws(ConfigurationError) {
     let redisPassword = try values.optionalSecret(.redisPassword)
@@ -47,6 +53,7 @@ package struct PersisterConfiguration: ServiceConfiguration {
     limits.workers = try values.integer(Self.workers, in: 1...16)
     limits.batchRecordsMax = try values.integer(Self.batchRecords, in: 1...100_000)
     limits.batchBytesMax = try values.integer(Self.batchBytes, in: 65_536...1_073_741_824)
+    auditDays = try values.integer(Self.auditDays, in: 30...36_500)
     daysAhead = try values.integer(Self.daysAhead, in: 1...90)
   }
 }

@@ -1,4 +1,5 @@
 internal import Access
+internal import AuditTrail
 internal import EventLog
 internal import Logging
 internal import Models
@@ -28,6 +29,8 @@ package enum SignalingService {
     let log = RedisEventLog(configuration: configuration.redis, eventLoopGroup: group, logger: context.logger)
     let redis = RedisClient(configuration: configuration.redis, eventLoopGroup: group, logger: context.logger)
     let metrics = SignalingMetrics()
+    for (name, text) in AuditTrail.descriptions { context.metrics.describe(name, text) }
+    let trail = AuditTrail(redis, service: "signaling", logger: context.logger)
     let store = WatchStore(pool)
     var limits = Switchboard.Limits()
     limits.watchesPerDevice = configuration.viewersMax
@@ -67,18 +70,18 @@ package enum SignalingService {
     let webSockets = WebSocketServer(
       configuration: server,
       routes: [
-        route("/ws/device", rosters) { number, token in
-          DeviceDesk(watchroom, door: door, log: log, place: place, number: number, credential: token)
+        route("/ws/device", rosters, trail) { number, token, audit in
+          DeviceDesk(watchroom, door: door, log: log, place: place, number: number, credential: token, audit: audit)
         },
-        route("/ws/viewer", rosters) { number, token in
-          ViewerDesk(watchroom, gate: gate, place: place, number: number, token: token, limits: ViewerDesk.Limits())
+        route("/ws/viewer", rosters, trail) { number, token, audit in
+          ViewerDesk(watchroom, gate: gate, place: place, number: number, token: token, limits: ViewerDesk.Limits(), audit: audit)
         },
       ], eventLoopGroup: group, logger: context.logger)
     for (name, text) in SignalingMetrics.descriptions { context.metrics.describe(name, text) }
     context.metrics.addCollector("signaling") { await SignalingMetrics.samples(webSockets) }
     context.health.addCheck("redis", deadline: .seconds(3)) { try await canary.check() }
     let keys: [any Service] = publishedKeys.map { [$0] } ?? []
-    return keys + [pool, redis, log, feed, caretaker, jobs, webSockets]
+    return keys + [pool, redis, trail, log, feed, caretaker, jobs, webSockets]
   }
 
   private static func makeFeed(
@@ -96,14 +99,17 @@ package enum SignalingService {
   }
 
   private static func route(
-    _ path: String, _ rosters: Rosters, makeDesk: @escaping @Sendable (UInt64, _ token: String?) -> any Desk
+    _ path: String, _ rosters: Rosters, _ trail: AuditTrail,
+    makeDesk: @escaping @Sendable (UInt64, _ token: String?, AuditVoice) -> any Desk
   ) -> WebSocketRoute {
     let limits = WebSocketLimits(messageBytesMax: messageBytesMax, outboundBytesMax: 1024 * 1024, idleTimeout: idleTimeout)
     return WebSocketRoute(path: path, limits: limits) { request, connection in
       let roster = rosters[connection.loopIndex]
       let number = roster.nextNumber()
       return SignalingConnection(
-        connection, number: number, roster: roster, desk: makeDesk(number, request.bearerToken ?? request.query("token")),
+        connection, number: number, roster: roster,
+        desk: makeDesk(
+          number, request.bearerToken ?? request.query("token"), AuditVoice(trail, endpoint: path, address: request.remoteAddress)),
         limits: SignalingConnection.Limits())
     }
   }

@@ -23,6 +23,7 @@ struct Operation: Sendable {
     case webhooks = "Webhooks"
     case controllers = "Lab controllers"
     case rules = "Rules and alarms"
+    case audit = "Audit"
     case document = "This document"
   }
 

@@ -136,6 +136,19 @@ enum Shapes {
       .required("clear_reason", .nullable(.word(AlarmRows.ClearReason.allCases.map(\.rawValue)))),
     ]))
 
+  static let auditEntry = Schema.named(
+    "AuditEntry",
+    .object([
+      .required("number", .count), .required("at", .moment),
+      .required("service", .opaque(1...64), "Which says so; database for a change that was not made through the API."),
+      .required("action", .word(AuditEntry.Action.allCases.map(\.rawValue))),
+      .required("result", .word(AuditEntry.Result.allCases.map(\.rawValue))),
+      .required("user_id", .nullable(.opaque(1...255))),
+      .required("appliance_id", .nullable(.opaque(1...255)), "The appliance that it is about, or that it is."),
+      .required("command_id", .nullable(.opaque(1...255))), .required("address", .nullable(.opaque(0...255)), "Where it came from."),
+      .required("detail", .opaque(0...2048), "For people."), .required("count", .count, "How many like ones this stands for."),
+    ]))
+
   private static let stage = Schema.named(
     "Stage",
     .object([

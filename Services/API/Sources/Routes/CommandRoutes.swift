@@ -10,6 +10,7 @@ struct CommandRoutes: Sendable {
   let counter: CommandCounter
   let history: HistoryStore
   let accounts: AccountStore
+  let audit: RequestAudit
 
   var routes: [Route] {
     [
@@ -58,10 +59,13 @@ struct CommandRoutes: Sendable {
       request, permission: permission, now: call.now, wait: .seconds(call.integer("wait", default: 0)))
     switch result {
     case .taken(let command):
+      audit.commanded(type, of: appliance, by: request.userID, commandID: command.id, from: call.clientAddress)
       APIMetrics.command(command.code.flatMap { CommandFailure.Code(rawValue: $0)?.rawValue.lowercased() } ?? "accepted")
       return .json(
         command.json, status: .accepted, headers: [.location: "/api/v1/appliances/\(appliance)/commands/\(command.id)"])
     case .refused(let failure):
+      audit.commanded(
+        type, of: appliance, by: request.userID, commandID: nil, refusal: failure.code.rawValue, from: call.clientAddress)
       APIMetrics.command(failure.code.rawValue.lowercased())
       throw Self.problem(failure)
     case .unavailable:

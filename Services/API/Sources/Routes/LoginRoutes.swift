@@ -8,6 +8,7 @@ struct LoginRoutes: Sendable {
   let passwords: PasswordDesk
   let tokens: TokenDesk
   let announcer: Announcer
+  let audit: RequestAudit
 
   var routes: [Route] {
     [
@@ -39,8 +40,15 @@ struct LoginRoutes: Sendable {
 
   private func login(_ call: Call) async throws -> Response {
     let user = call.body.string("user_id") ?? ""
-    try await passwords.require(call.body.string("password") ?? "", of: user, from: call.clientAddress)
-    return .json(try await tokens.begin(user))
+    do {
+      try await passwords.require(call.body.string("password") ?? "", of: user, from: call.clientAddress)
+      let answer = Response.json(try await tokens.begin(user))
+      audit.loggedIn(user, nil, from: call.clientAddress)
+      return answer
+    } catch let problem as Problem {
+      audit.loggedIn(user, problem, from: call.clientAddress)
+      throw problem
+    }
   }
 
   private func refresh(_ call: Call) async throws -> Response {

@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Models
 import NIOCore
+import PostgresClient
 import TrustedProxies
 
 /// What Hummingbird hands on with each request.
@@ -20,21 +21,30 @@ struct APIRequestContext: RequestContext {
 struct Dispatcher: Sendable {
   let gate: AccessGate
   let trustedProxies: TrustedProxies
+  let audit: RequestAudit
   let now: @Sendable () -> Timestamp
 
   func respond(to request: Request, _ context: APIRequestContext, by route: Route) async throws -> Response {
     let operation = route.operation
     // Names the request in the figures.
     context.coreContext.endpointPath.value = operation.id
-    let path = try Self.pathParameters(operation, context)
-    let caller = operation.admittance == .anyone ? nil : try await self.caller(request)
-    let permission = try await permission(of: caller, operation.admittance, path)
-    let query = try Self.query(operation, request)
-    let body = try await Self.body(operation, request)
-    return try await route.handle(
-      Call(
-        path: path, query: query, body: body, caller: caller, permission: permission, clientAddress: clientAddress(request, context),
-        headers: request.headers, channel: context.channel, now: now()))
+    let (path, address) = (try Self.pathParameters(operation, context), clientAddress(request, context))
+    var caller: Call.Caller?
+    do {
+      caller = operation.admittance == .anyone ? nil : try await self.caller(request)
+      let permission = try await permission(of: caller, operation.admittance, path)
+      let query = try Self.query(operation, request)
+      let body = try await Self.body(operation, request)
+      let call = Call(
+        path: path, query: query, body: body, caller: caller, permission: permission, clientAddress: address, headers: request.headers,
+        channel: context.channel, now: now())
+      return try await PostgresPool.$caller.withValue(RequestAudit.caller(caller, operation.method, from: address)) {
+        try await route.handle(call)
+      }
+    } catch let problem as Problem {
+      audit.refused(problem, operation, path, by: caller, from: address)
+      throw problem
+    }
   }
 
   private func caller(_ request: Request) async throws(Problem) -> Call.Caller {

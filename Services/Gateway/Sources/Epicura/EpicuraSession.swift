@@ -12,6 +12,7 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
   private let hub: LoopHub
   private let neighbours: Neighbours
   private let subscriber: Subscriber
+  private let audit: ConnectionAudit
   private var machine: EpicuraSessionStateMachine
 
   init(_ arrival: Arrival) {
@@ -19,6 +20,7 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
     subscriber = Subscriber(connection, hub: hub) { [hub] subscriber, appliance in
       hub.audience(of: appliance, in: .epicura) { EventAudience($0, hub: hub) }.enter(subscriber)
     }
+    audit = arrival.audit
     machine = EpicuraSessionStateMachine(limits: neighbours.limits, now: .now())
     subscriber.session = self
     hub.add(self)
@@ -43,9 +45,11 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
   func closed(_ code: WebSocketCloseCode) {
     subscriber.leaveAll()
     hub.remove(self)
+    audit.closed(code)
   }
 
   private func handle(_ input: EpicuraSessionStateMachine.Input) {
+    note(input)
     guard connection.isOpen else { return }
     if case .answered(_, let answer) = input { hub.counters.count(answer) }
     for action in machine.handle(input, now: .now()) { perform(action) }
@@ -72,7 +76,9 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
     case .deliver(let appliance, let recovery):
       handle(.delivered(appliance, subscriber.deliver(recovery, of: appliance)))
       if subscriber.isFlowing { handle(.drained) }
-    case .leave(let appliance): subscriber.leave(appliance)
+    case .leave(let appliance):
+      audit.unsubscribed(from: appliance)
+      subscriber.leave(appliance)
     case .recheck(let principal, let appliances):
       ask(\.access, orElse: .rechecked(nil)) { .rechecked(await $0.gate.recheck(principal, appliances)) }
     case .renew(let token): ask(\.access, orElse: .renewal(.unavailable)) { .renewal(await $0.gate.admit(token)) }
@@ -85,7 +91,9 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
       }
     case .expire(let command):
       ask(\.commands, orElse: .expired(nil)) { .expired(await $0.expire(command)) }
-    case .close(let code, let reason): connection.close(code, reason: reason)
+    case .close(let code, let reason):
+      audit.closes(reason)
+      connection.close(code, reason: reason)
     case .closeAsSlow: subscriber.closeAsSlow()
     }
   }
@@ -103,13 +111,34 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
     let purpose = EpicuraSessionStateMachine.Purpose.command(id: command.id, isUrgent: command.isUrgent)
     ask(jobs(for: purpose), orElse: .grant(command.appliance, purpose, .unavailable)) {
       .answered(commandID: command.id, await $0.request(command, in: .epicura, permission, userID: userID))
+    } noting: { [audit] input in
+      if case .answered(_, let answer) = input {
+        audit.commanded(command.appliance, command.type.rawValue, commandID: command.id, answer)
+      }
+    }
+  }
+
+  /// What the audit log is to tell of an answer.
+  private func note(_ input: EpicuraSessionStateMachine.Input) {
+    switch input {
+    case .admission(let admission): audit.checked(admission, as: .user)
+    case .renewal(let admission): audit.renewed(admission)
+    case .grant(let appliance, .subscription, .granted): audit.subscribed(to: appliance)
+    case .grant(let appliance, .subscription, .refused): audit.subscribed(to: appliance, .refused)
+    case .grant(let appliance, .command(let id, _), .refused):
+      audit.commanded(appliance, "a command", commandID: id, .refused, "no such appliance")
+    default: break
     }
   }
 
   private func ask(
     _ jobs: KeyPath<Neighbours.Jobs, JobQueue>, orElse refusal: EpicuraSessionStateMachine.Input,
-    _ question: @escaping @Sendable (Neighbours) async -> EpicuraSessionStateMachine.Input
+    _ question: @escaping @Sendable (Neighbours) async -> EpicuraSessionStateMachine.Input,
+    noting: @escaping (EpicuraSessionStateMachine.Input) -> Void = { _ in }
   ) {
-    neighbours.ask(jobs, on: hub.eventLoop, orElse: refusal, question) { self.handle($0) }
+    neighbours.ask(jobs, on: hub.eventLoop, orElse: refusal, question) {
+      noting($0)
+      self.handle($0)
+    }
   }
 }

@@ -14,6 +14,7 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
   private let neighbours: Neighbours
   private let oht50: OHT50Limits
   private let subscriber: Subscriber
+  private let audit: ConnectionAudit
   private var machine: ConsoleSessionMachine
   /// The robots whose consoles this one is counted among.
   private var counted: Set<ApplianceID> = []
@@ -24,6 +25,7 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
       hub.audience(of: robot, in: .oht50) { ConsoleAudience($0, hub: hub, eventsPerSecond: oht50.eventsPerSecond) }
         .enter(subscriber, subscriber.session as? ConsoleSession)
     }
+    audit = arrival.audit
     machine = ConsoleSessionMachine(.init(arrival), limits: neighbours.limits, now: .now())
     subscriber.session = self
     hub.add(self)
@@ -51,9 +53,11 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
     for robot in counted { neighbours.consoles.leave(robot) }
     counted = []
     hub.remove(self)
+    audit.closed(code)
   }
 
   private func handle(_ input: ConsoleSessionMachine.Input) {
+    note(input)
     guard connection.isOpen else { return }
     if case .answered(_, let answer) = input { hub.counters.count(answer) }
     for action in machine.handle(input, now: .now()) { perform(action) }
@@ -90,7 +94,9 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
         .grant(robot, commandID: id, await $0.gate.permission(of: principal, on: robot))
       }
     case .command(let action): perform(action)
-    case .close(let end): connection.close(end.code, reason: end.reason)
+    case .close(let end):
+      audit.closes(end.reason)
+      connection.close(end.code, reason: end.reason)
     case .closeAsSlow: subscriber.closeAsSlow()
     }
   }
@@ -102,6 +108,10 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
     case .request(let command, let permission, let userID):
       ask(\.stops, orElse: .answered(commandID: command.id, .unavailable(commandID: command.id))) {
         .answered(commandID: command.id, await $0.request(command, in: .oht50, permission, userID: userID))
+      } noting: { [audit] input in
+        if case .answered(_, let answer) = input {
+          audit.commanded(command.appliance, command.type.rawValue, commandID: command.id, answer)
+        }
       }
     case .readOutcome(let robot, let id, let last):
       ask(\.stops, orElse: .outcome(commandID: id, [])) { .outcome(commandID: id, await $0.events(of: id, robot, through: last)) }
@@ -112,9 +122,25 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
 
   private func ask(
     _ jobs: KeyPath<Neighbours.Jobs, JobQueue>, orElse refusal: ConsoleSessionMachine.Input,
-    _ question: @escaping @Sendable (Neighbours) async -> ConsoleSessionMachine.Input
+    _ question: @escaping @Sendable (Neighbours) async -> ConsoleSessionMachine.Input,
+    noting: @escaping (ConsoleSessionMachine.Input) -> Void = { _ in }
   ) {
-    neighbours.ask(jobs, on: hub.eventLoop, orElse: refusal, question) { self.handle($0) }
+    neighbours.ask(jobs, on: hub.eventLoop, orElse: refusal, question) {
+      noting($0)
+      self.handle($0)
+    }
+  }
+
+  /// What the audit log is to tell of an answer.
+  private func note(_ input: ConsoleSessionMachine.Input) {
+    switch input {
+    case .checked(.entry, let admission): audit.checked(admission, as: .user)
+    case .checked(.renewal, let admission): audit.renewed(admission)
+    case .view(let view?): for robot in view.asked.subtracting(view.named).sorted() { audit.subscribed(to: robot, .refused) }
+    case .grant(let robot, let id, .refused):
+      audit.commanded(robot, EventType.emergencyStop.rawValue, commandID: id, .refused, "no such robot")
+    default: break
+    }
   }
 
   // MARK: Robots
@@ -126,6 +152,7 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
       }
       counted.insert(robot)
     }
+    audit.subscribed(to: robot)
     let position = subscriber.join(robot)
     show(robot, view)
     if let position { handle(.live(robot, position: position)) }
@@ -136,6 +163,7 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
   }
 
   private func leave(_ robot: ApplianceID) {
+    audit.unsubscribed(from: robot)
     show(robot, nil)
     subscriber.leave(robot)
     if counted.remove(robot) != nil { neighbours.consoles.leave(robot) }

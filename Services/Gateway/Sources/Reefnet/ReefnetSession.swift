@@ -16,6 +16,7 @@ final class ReefnetSession: WebSocketSession, HubSession {
   private let lines: ReefnetLines
   private let outlet: Outlet
   private let modules: ModuleDesk
+  private let audit: ConnectionAudit
   private var machine: ReefnetSessionMachine
   private var members: [ApplianceID: ReefnetMember] = [:]
   /// The module that this connection is, once it is known.
@@ -25,6 +26,7 @@ final class ReefnetSession: WebSocketSession, HubSession {
     (connection, hub, neighbours, self.lines) = (arrival.connection, arrival.hub, arrival.neighbours, lines)
     outlet = Outlet(connection, hub: hub)
     modules = ModuleDesk(gate: neighbours.gate, devices: devices, board: board, log: neighbours.log)
+    audit = arrival.audit
     machine = ReefnetSessionMachine(
       token: arrival.token, moduleID: arrival.request.query("module_id"), limits: neighbours.limits, now: .now())
     hub.add(self)
@@ -49,6 +51,7 @@ final class ReefnetSession: WebSocketSession, HubSession {
     members = [:]
     outlet.forgetWaiting()
     hub.remove(self)
+    audit.closed(code)
     guard let module else { return }
     let modules = modules
     // What is not told here, the silence of the module tells.
@@ -56,7 +59,12 @@ final class ReefnetSession: WebSocketSession, HubSession {
   }
 
   private func handle(_ input: ReefnetSessionMachine.Input) {
-    // What the log has taken from a module counts to the end.
+    switch input {
+    case .checked(.entry, let holder, let admission):
+      audit.checked(admission, as: holder == .user ? .user : .device, name: machine.claimedModuleID)
+    case .checked(.renewal, _, let admission): audit.renewed(admission)
+    default: break
+    }
     guard connection.isOpen else { return }
     for action in machine.handle(input, now: .now()) { perform(action) }
   }
@@ -73,6 +81,7 @@ final class ReefnetSession: WebSocketSession, HubSession {
       ask(\.access, orElse: .view(nil, [])) { await modules.view(of: principal, limit: limit) }
     case .join(let appliance): join(appliance)
     case .leave(let appliance):
+      audit.unsubscribed(from: appliance)
       if let member = members.removeValue(forKey: appliance) { member.audience.remove(member) }
     case .readStatus(let appliance): readStatus(of: appliance)
     case .send(let text): outlet.reply(text)
@@ -92,9 +101,14 @@ final class ReefnetSession: WebSocketSession, HubSession {
     case .logRefused(let misstep, let frame):
       hub.counters.framesRefused += 1
       lines.refused(misstep.description, from: speaker, frame, at: .now())
+      if case .noTarget(let module) = misstep {
+        audit.commanded(module, "control", commandID: nil, .refused, "no such module among the user's")
+      }
     case .logUnknown(let parameters, let frame):
       lines.refused("unknown parameters are passed over: \(parameters.joined(separator: ", "))", from: speaker, frame, at: .now())
-    case .close(let end): connection.close(end.code, reason: end.reason)
+    case .close(let end):
+      audit.closes(end.reason)
+      connection.close(end.code, reason: end.reason)
     }
   }
 
@@ -105,6 +119,7 @@ final class ReefnetSession: WebSocketSession, HubSession {
     let member = ReefnetMember(audience, outlet, self, isModule: module == appliance)
     members[appliance] = member
     audience.add(member)
+    if module != appliance { audit.subscribed(to: appliance) }
     if audience.isLive { handle(.live(appliance)) }
   }
 
@@ -119,9 +134,17 @@ final class ReefnetSession: WebSocketSession, HubSession {
 
   private func request(_ control: PendingControl, _ userID: String) {
     guard let principal = machine.principal else { return }
-    let modules = modules
-    ask(\.commands, orElse: .answered(commandID: control.id, .unavailable)) {
-      .answered(commandID: control.id, await modules.request(control, of: principal))
+    let (modules, audit) = (modules, audit)
+    neighbours.ask(\.commands, on: hub.eventLoop, orElse: ReefnetSessionMachine.Answer.unavailable) { _ in
+      await modules.request(control, of: principal)
+    } take: { answer in
+      let type = control.command.type.rawValue
+      switch answer {
+      case .desk(let answer): audit.commanded(control.module, type, commandID: control.id, answer)
+      case .refused: audit.commanded(control.module, type, commandID: control.id, .refused, "no such module among the user's")
+      case .unavailable: audit.commanded(control.module, type, commandID: control.id, .failed, "a database did not answer")
+      }
+      self.handle(.answered(commandID: control.id, answer))
     }
   }
 

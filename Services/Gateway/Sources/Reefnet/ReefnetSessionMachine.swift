@@ -171,6 +171,9 @@ struct ReefnetSessionMachine {
   /// Who it says that it is, for the service's log.
   var speaker: String? { visit.principal?.subject ?? credential?.moduleID }
 
+  /// The module that it says it is.
+  var claimedModuleID: String? { credential?.moduleID }
+
   /// Whether the UI waits to hear what becomes of this command.
   func waits(forCommand id: String) -> Bool { if case .ui(let ui) = role { ui.waits(forCommand: id) } else { false } }
 

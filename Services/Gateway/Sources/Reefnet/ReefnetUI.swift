@@ -55,13 +55,15 @@ struct ReefnetUI {
   mutating func take(_ frame: [UInt8], now: Timestamp) throws(ReefnetMisstep) -> [Action] {
     if let early {
       // What is too much is dropped like what is wrong: the UI is told nothing of either.
-      guard early.count < earlyFramesMax else { throw .noTarget }
+      guard early.count < earlyFramesMax else { throw .tooEarly }
       self.early = early + [frame]
       return []
     }
     let control: ReefnetControl
     do { control = try ReefnetControl(parsing: frame) } catch { throw .refused(error) }
-    guard let module = control.moduleID ?? (modules.count == 1 ? modules.first : nil), modules.contains(module) else { throw .noTarget }
+    guard let module = control.moduleID ?? (modules.count == 1 ? modules.first : nil), modules.contains(module) else {
+      throw .noTarget(control.moduleID)
+    }
     let pending = PendingControl(
       id: makeCommandID(), module: module, command: control.command, requestID: control.requestID, frame: frame)
     let unknown = control.unknownParameters.isEmpty ? [] : [Action.logUnknown(control.unknownParameters, frame)]

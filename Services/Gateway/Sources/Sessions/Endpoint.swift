@@ -1,3 +1,4 @@
+internal import AuditTrail
 internal import NIOCore
 internal import WebSocketTransport
 
@@ -8,6 +9,7 @@ struct Arrival {
   let hub: LoopHub
   let request: WebSocketRequest
   let neighbours: Neighbours
+  let audit: ConnectionAudit
 
   /// Of `Authorization: Bearer`, or `?token=`, in this order (SPEC, section 2).
   var token: String? { request.bearerToken ?? request.query("token") }
@@ -23,11 +25,12 @@ struct Endpoint: Sendable {
   /// - Parameter hubs: the hub of each of the server's loops, in their order.
   func route(_ hubs: [NIOLoopBound<LoopHub>], _ neighbours: Neighbours, refusesForeignPages: Bool) -> WebSocketRoute {
     WebSocketRoute(path: path, limits: limits) { request, connection in
+      let voice = AuditVoice(neighbours.audit, endpoint: path, address: request.remoteAddress)
       if refusesForeignPages, !LocalPage.mayConnect(origin: request.header("origin")) {
         return RefusedSession(connection, .broken("Pages of other sites may not connect"))
       }
       let hub = hubs[connection.loopIndex].value
-      return makeSession(Arrival(connection: connection, hub: hub, request: request, neighbours: neighbours))
+      return makeSession(Arrival(connection: connection, hub: hub, request: request, neighbours: neighbours, audit: ConnectionAudit(voice)))
     }
   }
 }

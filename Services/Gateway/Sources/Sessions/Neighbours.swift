@@ -1,3 +1,4 @@
+internal import AuditTrail
 internal import EventLog
 internal import Logging
 internal import NIOCore
@@ -11,6 +12,8 @@ struct Neighbours: Sendable {
   /// Who is there, of devices that do not say so; nil where there are no accounts.
   let board: PresenceBoard?
   let log: any EventLog
+  /// Nil where nothing is audited: on a device's own network everyone is the same user.
+  let audit: AuditTrail?
   let jobs: Jobs
   let limits: SessionLimits
   let oht50: OHT50Limits

@@ -13,12 +13,14 @@ final class ControllerSession: WebSocketSession, HubSession {
   private let hub: LoopHub
   private let neighbours: Neighbours
   private let devices: Devices
+  private let audit: ConnectionAudit
   /// The appliance that it says it is, where it proves itself by a secret: `?appliance_id=`.
   private let name: String?
   private var machine: ControllerSessionMachine
 
   init(_ arrival: Arrival, devices: Devices) {
     (connection, hub, neighbours, self.devices) = (arrival.connection, arrival.hub, arrival.neighbours, devices)
+    audit = arrival.audit
     name = arrival.request.query("appliance_id")
     machine = ControllerSessionMachine(
       credential: arrival.token, acknowledges: arrival.request.query("ack") == "1", limits: neighbours.limits, now: .now())
@@ -32,9 +34,17 @@ final class ControllerSession: WebSocketSession, HubSession {
   func becameWritable() {}
   func tick() { handle(.tick) }
   func accessChanged(_ change: AccessChange) { handle(.accessChanged(change)) }
-  func closed(_ code: WebSocketCloseCode) { hub.remove(self) }
+  func closed(_ code: WebSocketCloseCode) {
+    hub.remove(self)
+    audit.closed(code)
+  }
 
   private func handle(_ input: ControllerSessionMachine.Input) {
+    switch input {
+    case .checked(.entry, let admission): audit.checked(admission, as: .device, name: name)
+    case .checked(.renewal, let admission): audit.renewed(admission)
+    default: break
+    }
     for action in machine.handle(input, now: .now()) { perform(action) }
   }
 
@@ -56,7 +66,9 @@ final class ControllerSession: WebSocketSession, HubSession {
       hub.counters.datapointsAccepted += accepted
       hub.counters.datapointsRefused += refused
     case .read(let isReading): if connection.isOpen { connection.isReading = isReading }
-    case .close(let end): connection.close(end.code, reason: end.reason)
+    case .close(let end):
+      audit.closes(end.reason)
+      connection.close(end.code, reason: end.reason)
     }
   }
 

@@ -10,11 +10,13 @@ final class StreamSession: WebSocketSession, HubSession {
   private let connection: WebSocketConnection
   private let hub: LoopHub
   private let neighbours: Neighbours
+  private let audit: ConnectionAudit
   private var machine: StreamSessionMachine
   private var members: [ApplianceID: DatapointMember] = [:]
 
   init(_ arrival: Arrival) {
     (connection, hub, neighbours) = (arrival.connection, arrival.hub, arrival.neighbours)
+    audit = arrival.audit
     machine = StreamSessionMachine(limits: neighbours.limits, now: .now())
     hub.add(self)
     let token = arrival.token
@@ -36,9 +38,15 @@ final class StreamSession: WebSocketSession, HubSession {
     for member in members.values { member.audience.remove(member) }
     members = [:]
     hub.remove(self)
+    audit.closed(code)
   }
 
   private func handle(_ input: StreamSessionMachine.Input) {
+    switch input {
+    case .admission(let admission): audit.checked(admission, as: .user)
+    case .renewal(let admission): audit.renewed(admission)
+    default: break
+    }
     guard connection.isOpen else { return }
     for action in machine.handle(input, now: .now()) { perform(action) }
   }
@@ -54,12 +62,16 @@ final class StreamSession: WebSocketSession, HubSession {
     case .renew(let token): ask(orElse: .renewal(.unavailable)) { .renewal(await $0.gate.admit(token)) }
     case .join(let controller): join(controller)
     case .leave(let controller):
+      audit.unsubscribed(from: controller)
       if let member = members.removeValue(forKey: controller) { member.audience.remove(member) }
-    case .close(let end): connection.close(end.code, reason: end.reason)
+    case .close(let end):
+      audit.closes(end.reason)
+      connection.close(end.code, reason: end.reason)
     }
   }
 
   private func join(_ controller: ApplianceID) {
+    audit.subscribed(to: controller)
     let audience = hub.audience(of: controller, in: .webmacs) { DatapointAudience($0, hub: hub) }
     let member = DatapointMember(audience, connection, self)
     members[controller] = member

@@ -1,4 +1,5 @@
 internal import Access
+internal import AuditTrail
 internal import EventLog
 internal import Models
 internal import WebSocketTransport
@@ -22,11 +23,13 @@ actor DeviceDesk: Desk {
   private let number: UInt64
   /// What came with the request to prove itself, if anything did.
   private let credential: String?
+  private let audit: AuditVoice
   private var introduction: Introduction?
   private var understandsCredentials = false
   private var presences = TokenBucket(burst: DeviceDesk.presenceBurst, perSecond: 1)
 
-  init(_ watchroom: Watchroom, door: DeviceDoor, log: any EventLog, place: Place, number: UInt64, credential: String?) {
+  init(_ watchroom: Watchroom, door: DeviceDoor, log: any EventLog, place: Place, number: UInt64, credential: String?, audit: AuditVoice) {
+    self.audit = audit
     (self.watchroom, self.door, self.log, self.place) = (watchroom, door, log, place)
     (self.number, self.credential) = (number, credential)
   }
@@ -60,7 +63,9 @@ actor DeviceDesk: Desk {
     let credential = credential ?? hello.token
     guard let device = try? ApplianceID(name) else { return [.close(.policyViolation, SignalingRejection.deviceNotFound.message)] }
     switch await door.admit(device, credential: credential) {
-    case .refused(let text): return [.close(.policyViolation, text)]
+    case .refused(let text):
+      audit.note(.authentication, .refused, applianceID: device.rawValue, detail: text)
+      return [.close(.policyViolation, text)]
     case .unavailable: return [.close(.internalError, "The device cannot be looked up now")]
     case .admitted: break
     }
@@ -70,6 +75,7 @@ actor DeviceDesk: Desk {
     } catch {
       return [.close(.internalError, "The device cannot be connected now")]
     }
+    audit.note(.connectionOpened, applianceID: device.rawValue)
     return [.introduced(until: nil), .send(.deviceHelloAck(device), id)] + ((try? await collect()) ?? [])
   }
 
@@ -158,6 +164,7 @@ actor DeviceDesk: Desk {
 
   func closed(inGoodOrder: Bool) async {
     guard let introduction else { return }
+    audit.note(.connectionClosed, applianceID: introduction.device.rawValue)
     let (watchroom, switchboard) = (watchroom, switchboard)
     await Watchroom.surely(watchroom.logger) {
       let watches = try await switchboard.detach(introduction.device, generation: introduction.generation)

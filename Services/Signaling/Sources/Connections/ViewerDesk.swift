@@ -1,4 +1,5 @@
 internal import Access
+internal import AuditTrail
 internal import Models
 internal import WebSocketTransport
 
@@ -18,13 +19,15 @@ actor ViewerDesk: Desk {
   /// The token that came with the request, if one did.
   private let token: String?
   private let limits: Limits
+  private let audit: AuditVoice
   private var principal: Principal?
   /// The sessions that are this connection's, as far as it knows.
   private var watches: [WatchID: ApplianceID] = [:]
   private var requests: TokenBucket
   private var understandsCredentials = false
 
-  init(_ watchroom: Watchroom, gate: AccessGate, place: Place, number: UInt64, token: String?, limits: Limits) {
+  init(_ watchroom: Watchroom, gate: AccessGate, place: Place, number: UInt64, token: String?, limits: Limits, audit: AuditVoice) {
+    self.audit = audit
     (self.watchroom, self.gate, self.place, self.number, self.token, self.limits) = (watchroom, gate, place, number, token, limits)
     requests = TokenBucket(burst: limits.requestBurst, perSecond: limits.requestsPerSecond)
   }
@@ -58,12 +61,20 @@ actor ViewerDesk: Desk {
   private func admit(_ token: String?, _ id: String?, answer: (Principal) -> SignalingServerMessage) async -> [DeskReply] {
     switch await gate.admit(token) {
     case .admitted(let admitted):
-      guard principal == nil || principal?.subject == admitted.subject else { return [.refuse(.unauthorized, id)] }
+      guard principal == nil || principal?.subject == admitted.subject else {
+        audit.note(.tokenRenewed, .refused, userID: principal?.subject, detail: "the token is another's")
+        return [.refuse(.unauthorized, id)]
+      }
+      audit.note(principal == nil ? .connectionOpened : .tokenRenewed, userID: admitted.subject)
       principal = admitted
       return [.introduced(until: admitted.expiresAt), .send(answer(admitted), id)]
     // One that is in keeps what it has until its end.
-    case .refused where principal != nil: return [.refuse("Invalid token", id)]
-    case .refused(let error): return [.close(.policyViolation, error.text)]
+    case .refused(let error) where principal != nil:
+      audit.note(.tokenRenewed, .refused, userID: principal?.subject, detail: error.text)
+      return [.refuse("Invalid token", id)]
+    case .refused(let error):
+      audit.note(.authentication, .refused, detail: error.text)
+      return [.close(.policyViolation, error.text)]
     case .unavailable where principal != nil: return [.fail(SignalingRejection(Unavailability.message, requestID: id))]
     case .unavailable: return [.close(.internalError, "The token cannot be checked now")]
     }
@@ -94,7 +105,9 @@ actor ViewerDesk: Desk {
     guard watches.count < limits.watchesMax else { return [.refuse("Too many sessions on this connection", id)] }
     guard let device = try? ApplianceID(name) else { return [.refuse(.deviceNotFound, id)] }
     switch await gate.permission(of: principal, on: device) {
-    case .refused: return [.refuse(.deviceNotFound, id)]
+    case .refused:
+      audit.note(.subscriptionBegun, .refused, userID: principal.subject, applianceID: device.rawValue)
+      return [.refuse(.deviceNotFound, id)]
     case .unavailable: throw Unanswered()
     case .granted: break
     }
@@ -103,6 +116,7 @@ actor ViewerDesk: Desk {
     case .busy: return [.refuse("Device has too many viewers", id)]
     case .ready(let watch, let servers):
       watches[watch] = device
+      audit.note(.subscriptionBegun, userID: principal.subject, applianceID: device.rawValue, detail: "watch session \(watch)")
       watchroom.metrics.ready(after: .now - start)
       return [.send(.watchReady(watch, servers), id)]
     }
@@ -164,6 +178,9 @@ actor ViewerDesk: Desk {
   }
 
   private func forget(_ watch: WatchID) async throws {
+    if let device = watches[watch] {
+      audit.note(.subscriptionEnded, userID: principal?.subject, applianceID: device.rawValue, detail: "watch session \(watch)")
+    }
     watches[watch] = nil
     try await switchboard.takeBack(.viewer(watch), of: place.replica)
   }
@@ -185,6 +202,7 @@ actor ViewerDesk: Desk {
       await Watchroom.surely(watchroom.logger) { try await switchboard.takeBack(.viewer(watch), of: replica) }
     }
     watches = [:]
+    if let principal { audit.note(.connectionClosed, userID: principal.subject) }
   }
 }
 

@@ -1,0 +1,127 @@
+"""Does, by a WebSocket client that is none of ours and plain HTTP, one of each thing that the audit log tells.
+
+audited.py all GATEWAY SIGNALING API     GATEWAY and SIGNALING like ws://127.0.0.1:8080, API like http://127.0.0.1:8090
+audited.py flood GATEWAY COUNT           connects so many times with a token that is none
+
+Tokens come from USER, GUEST, ROOT (an admin) and MODULE (a heater's).
+"""
+import asyncio
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+
+import websockets
+
+LIMIT = 30
+MODULE_ID = "PickleHeat.Heater"
+
+
+async def receive(socket, kind):
+    while True:
+        frame = json.loads(await asyncio.wait_for(socket.recv(), LIMIT))
+        if frame["type"] == kind:
+            return frame
+
+
+def url(base, path, token):
+    return base + path + "?token=" + os.environ.get(token, token)
+
+
+async def refused(base, path):
+    async with websockets.connect(url(base, path, "not.a.token")) as socket:
+        await asyncio.wait_for(socket.wait_closed(), LIMIT)
+
+
+async def refused_in_band(base, path, payload):
+    async with websockets.connect(base + path) as socket:
+        await socket.send(json.dumps({"type": "hello", "ts": "2026-02-27T21:15:10Z", "payload": payload}))
+        await asyncio.wait_for(socket.wait_closed(), LIMIT)
+
+
+async def apps(gateway):
+    async with websockets.connect(url(gateway, "/ws", "USER")) as app:
+        await receive(app, "connected")
+        await app.send('{"type":"subscribe","appliance_id":"EPIC-001"}')
+        await receive(app, "subscribed")
+        await app.send('{"type":"cooking:pause","appliance_id":"EPIC-001"}')
+        await receive(app, "command:failed")
+        await app.send('{"type":"unsubscribe","appliance_id":"EPIC-001"}')
+        await receive(app, "unsubscribed")
+    async with websockets.connect(url(gateway, "/ws", "GUEST")) as app:
+        await app.send('{"type":"subscribe","appliance_id":"EPIC-001"}')
+        await receive(app, "error")
+
+
+def control(module, **payload):
+    return json.dumps({"protocol": "reefnet.v1", "module_id": module, "type": "control", "payload": payload})
+
+
+async def heaters(gateway):
+    status = json.dumps({"protocol": "reefnet.v1", "module_id": MODULE_ID, "type": "status", "payload": {"subsystems": []}})
+    async with websockets.connect(url(gateway, "/ws/reefnet", "MODULE")) as module:
+        await module.send(status)
+        async with websockets.connect(url(gateway, "/ws/reefnet", "USER")) as ui, websockets.connect(
+                url(gateway, "/ws/reefnet", "GUEST")) as guest:
+            for socket in (ui, guest):
+                await receive(socket, "status")
+            await guest.send(control(MODULE_ID, command="set_param", param="setpoint_c", value=90))
+            await guest.send(control("EPIC-001", command="ping"))
+            await ui.send(control(MODULE_ID, command="ping"))
+            await receive(module, "control")
+            await receive(ui, "command_ack")
+            await module.send(status)
+            while (await receive(ui, "command_ack"))["status"] != "acknowledged":
+                pass
+
+
+async def cameras(signaling):
+    async with websockets.connect(url(signaling, "/ws/viewer", "USER")) as viewer:
+        await viewer.send(json.dumps({"type": "hello", "ts": "2026-02-27T21:15:10Z", "payload": {}}))
+        await receive(viewer, "hello_ack")
+    await refused_in_band(signaling, "/ws/viewer", {"token": "not.a.token"})
+    await refused_in_band(signaling, "/ws/device", {"device_id": "cam-1", "token": "w" * 43})
+
+
+def ask(api, method, path, token=None, body=None):
+    request = urllib.request.Request(api + "/api/v1" + path, method=method)
+    request.add_header("Content-Type", "application/json")
+    if token:
+        request.add_header("Authorization", "Bearer " + os.environ.get(token, token))
+    try:
+        with urllib.request.urlopen(request, json.dumps(body).encode() if body is not None else None, timeout=LIMIT) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def requests(api):
+    wanted = [
+        (200, ask(api, "POST", "/auth/login", None, {"user_id": "alice", "password": "a password of alice"})),
+        (401, ask(api, "POST", "/auth/login", None, {"user_id": "alice", "password": "a wrong password"})),
+        (401, ask(api, "GET", "/appliances", "not.a.token")),
+        (403, ask(api, "GET", "/users", "GUEST")),
+        (200, ask(api, "PATCH", "/appliances/EPIC-001", "USER", {"name": "Kitchen"})),
+        (200, ask(api, "PATCH", "/users/guest", "ROOT", {"role": "operator"})),
+        (201, ask(api, "POST", "/appliances/EPIC-001/secret", "USER")),
+        (202, ask(api, "POST", "/appliances/EPIC-001/commands", "USER", {"type": "cooking:stop"})),
+    ]
+    assert all(expected == status for expected, status in wanted), wanted
+
+
+async def everything(gateway, signaling, api):
+    await apps(gateway)
+    await heaters(gateway)
+    for path in ("/ws", "/ws/controller/telemetry", "/ws/datapoints/stream", "/ws/reefnet"):
+        await refused(gateway, path)
+    await cameras(signaling)
+    requests(api)
+
+
+async def flood(gateway, count):
+    for _ in range(int(count)):
+        await refused(gateway, "/ws")
+
+
+asyncio.run({"all": everything, "flood": flood}[sys.argv[1]](*sys.argv[2:]))
