@@ -9,8 +9,8 @@ package protocol AccessDirectory: Sendable {
   ///
   /// - Parameter role: counts instead of the account's own, where the token brought one.
   func permission(of userID: String, as role: UserRole?, on appliance: ApplianceID) async throws -> Permission?
-  /// The appliances of one dialect that the user may see, in the order of their ids, at most `limit`.
-  func appliances(of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int) async throws -> [ApplianceID]
+  /// The appliances of one dialect that the user may see, with what they may do, in the order of their ids, at most `limit`.
+  func appliances(of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int) async throws -> [PermittedAppliance]
   /// Whether the token with this `jti` is revoked.
   func isRevoked(tokenID: String) async throws -> Bool
 }

@@ -21,10 +21,13 @@ package struct AccessGate: Sendable {
     package let refusal: AccessError?
     /// Those of the appliances asked about that may no longer be watched.
     package let lost: [ApplianceID]
+    /// What the principal may do with the others.
+    package let permissions: [ApplianceID: Permission]
 
-    package init(refusal: AccessError? = nil, lost: [ApplianceID] = []) {
+    package init(refusal: AccessError? = nil, lost: [ApplianceID] = [], permissions: [ApplianceID: Permission] = [:]) {
       self.refusal = refusal
       self.lost = lost
+      self.permissions = permissions
     }
   }
 
@@ -62,8 +65,8 @@ package struct AccessGate: Sendable {
     }
   }
 
-  /// The appliances of one dialect that the principal may see, in the order of their ids, at most `limit`. Nil when the directory cannot be asked.
-  package func appliances(of dialect: Dialect, visibleTo principal: Principal, limit: Int) async -> [ApplianceID]? {
+  /// The appliances of one dialect that the principal may see, with what they may do, in the order of their ids, at most `limit`. Nil when the directory cannot be asked.
+  package func appliances(of dialect: Dialect, visibleTo principal: Principal, limit: Int) async -> [PermittedAppliance]? {
     try? await directory.appliances(of: dialect, visibleTo: principal.subject, as: principal.role, limit: limit)
   }
 
@@ -79,10 +82,11 @@ package struct AccessGate: Sendable {
   package func recheck(_ principal: Principal, _ appliances: [ApplianceID]) async -> Recheck? {
     do {
       if let refusal = try await refusal(of: principal) { return Recheck(refusal: refusal, lost: appliances) }
-      var lost: [ApplianceID] = []
-      for appliance in appliances
-      where try await directory.permission(of: principal.subject, as: principal.role, on: appliance) == nil { lost.append(appliance) }
-      return Recheck(lost: lost)
+      var permissions: [ApplianceID: Permission] = [:]
+      for appliance in appliances {
+        permissions[appliance] = try await directory.permission(of: principal.subject, as: principal.role, on: appliance)
+      }
+      return Recheck(lost: appliances.filter { permissions[$0] == nil }, permissions: permissions)
     } catch {
       return nil
     }

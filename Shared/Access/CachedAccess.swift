@@ -21,7 +21,7 @@ package final class CachedAccess: AccessDirectory {
   private let directory: any AccessDirectory
   private let accounts: AnswerCache<String, Account?>
   private let permissions: AnswerCache<PermissionQuestion, Permission?>
-  private let visible: AnswerCache<VisibilityQuestion, [ApplianceID]>
+  private let visible: AnswerCache<VisibilityQuestion, [PermittedAppliance]>
   private let revocations: AnswerCache<String, Bool>
 
   package init(
@@ -47,7 +47,7 @@ package final class CachedAccess: AccessDirectory {
 
   package func appliances(
     of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int
-  ) async throws -> [ApplianceID] {
+  ) async throws -> [PermittedAppliance] {
     try await visible.answer(VisibilityQuestion(dialect: dialect, userID: userID, role: role, limit: limit)) {
       try await directory.appliances(of: dialect, visibleTo: userID, as: role, limit: limit)
     }

@@ -26,11 +26,17 @@ package struct CommandDesk: Sendable {
 
   private let log: any EventLog
   private let deadlines: Deadlines
+  private let roles: RoleTable
   private let makeID: @Sendable () -> String
 
-  package init(log: any EventLog, deadlines: Deadlines = Deadlines(), makeID: @escaping @Sendable () -> String = Self.randomID) {
+  /// - Parameter roles: says who may send what, where it has a line for that; else the command's dialect does.
+  package init(
+    log: any EventLog, deadlines: Deadlines = Deadlines(), roles: RoleTable = .standard,
+    makeID: @escaping @Sendable () -> String = Self.randomID
+  ) {
     self.log = log
     self.deadlines = deadlines
+    self.roles = roles
     self.makeID = makeID
   }
 
@@ -52,7 +58,7 @@ package struct CommandDesk: Sendable {
   ) async -> Answer {
     let command: Command
     do throws(CommandFailure) {
-      command = try request.command(id: makeID(), permission: permission, now: now, deadlines: deadlines)
+      command = try request.command(id: makeID(), permission: permission, roles: roles, now: now, deadlines: deadlines)
     } catch {
       return .failed(error)
     }

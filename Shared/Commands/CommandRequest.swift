@@ -29,12 +29,14 @@ package struct CommandRequest: Sendable {
   ///
   /// A stop is never refused for its `data`: what cannot be read is left out.
   func command(
-    id: String, permission: Permission, now: Timestamp, deadlines: CommandDesk.Deadlines
+    id: String, permission: Permission, roles: RoleTable = .standard, now: Timestamp, deadlines: CommandDesk.Deadlines
   ) throws(CommandFailure) -> Command {
     guard let rule = dialect.rule(for: type) else {
       throw refusal(id, .invalidCommand, "'\(type)' is no command that this appliance takes.")
     }
-    guard permission >= rule.permission else { throw refusal(id, .notPermitted, "You may not send '\(type)' to this appliance.") }
+    guard roles.permits(permission, command: type) ?? (permission >= rule.permission) else {
+      throw refusal(id, .notPermitted, "You may not send '\(type)' to this appliance.")
+    }
     let isUrgent = Command.isUrgent(type)
     var object: JSONObject?
     do throws(ModelError) { object = try checked(rule) } catch {

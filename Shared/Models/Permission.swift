@@ -37,6 +37,14 @@ package enum Permission: Int, Comparable, Sendable, CaseIterable {
   }
 }
 
+/// An appliance, and what one user may do with it.
+package struct PermittedAppliance: Hashable, Sendable {
+  package let id: ApplianceID
+  package let permission: Permission
+
+  package init(_ id: ApplianceID, _ permission: Permission) { (self.id, self.permission) = (id, permission) }
+}
+
 /// What is known of a user when a token is checked.
 package struct Account: Hashable, Sendable {
   package let role: UserRole

@@ -26,23 +26,35 @@ extension AccountStore {
     try await visible(to: userID, as: role, "=", id.rawValue, limit: 1).first
   }
 
-  /// The appliances of one dialect that a user may see, in the order of their ids, at most `limit`.
+  /// The appliances of one dialect that a user may see, with what they may do, in the order of their ids, at most `limit`.
   ///
   /// - Parameter role: counts instead of the account's own, as in `permission`.
-  package func appliances(of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int) async throws -> [ApplianceID] {
+  package func appliances(of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int) async throws
+    -> [PermittedAppliance]
+  {
     guard Self.canBeStored(userID) else { return [] }
     let rows = try await pool.query(
       """
-      WITH visible AS (
+      WITH viewer AS (SELECT id, coalesce($3, role) AS role FROM users WHERE id = $1),
+      visible AS (
         SELECT id FROM appliances WHERE owner_id = $1
         UNION SELECT appliance_id FROM appliance_shares WHERE user_id = $1
         UNION (
           SELECT id FROM appliances
-          WHERE (SELECT coalesce($3, role) FROM users WHERE id = $1) = 'admin' AND dialect = $2 ORDER BY id LIMIT $4))
-      SELECT id FROM visible JOIN appliances USING (id) WHERE dialect = $2 ORDER BY id LIMIT $4
+          WHERE (SELECT role FROM viewer) = 'admin' AND dialect = $2 ORDER BY id LIMIT $4))
+      SELECT appliances.id, viewer.role, owner_id = viewer.id, shares.user_id IS NOT NULL, shares.role
+      FROM visible JOIN appliances USING (id) CROSS JOIN viewer
+      LEFT JOIN appliance_shares shares ON shares.appliance_id = appliances.id AND shares.user_id = viewer.id
+      WHERE dialect = $2 ORDER BY appliances.id LIMIT $4
       """,
       [.text(userID), .text(dialect.rawValue), role.map { .text($0.rawValue) } ?? .null, .int8(Int64(limit))], timeout: Self.callTimeout)
-    return try rows.decode(String.self).map { try ApplianceID($0) }
+    return try rows.decode(String.self, String.self, Bool.self, Bool.self, String?.self).compactMap { row in
+      let (idText, role, isOwner, isShared, shareRole) = row
+      let id = try ApplianceID(idText)
+      return Permission.of(
+        try Self.known(role, "role of a user"), isOwner: isOwner, share: isShared ? try Self.share(shareRole, of: id) : nil
+      ).map { PermittedAppliance(id, $0) }
+    }
   }
 
   /// Those whose ids compare so to `id`. Each way to an appliance has its index; the one of admins is not walked for others.

@@ -20,8 +20,8 @@ import Testing
     func permission(of userID: String, as role: UserRole?, on appliance: ApplianceID) async throws -> Permission? {
       try ask() ? .watch : nil
     }
-    func appliances(of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int) async throws -> [ApplianceID] {
-      try ask() ? [ApplianceID("A")] : []
+    func appliances(of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int) async throws -> [PermittedAppliance] {
+      try ask() ? [PermittedAppliance(ApplianceID("A"), .watch)] : []
     }
     func isRevoked(tokenID: String) async throws -> Bool { try ask() }
 

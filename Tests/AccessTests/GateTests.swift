@@ -89,12 +89,12 @@ import Testing
         Issue.record("a good token is not admitted")
         return
       }
-      #expect(await gate.recheck(principal, [scene.appliance]) == .init())
+      #expect(await gate.recheck(principal, [scene.appliance]) == .init(permissions: [scene.appliance: .watch]))
       try await store.revokeToken(try #require(principal.tokenID), of: "viewer", expiresAt: principal.expiresAt)
       scene.access.invalidate()
       #expect(await gate.admit(token) == .refused(.tokenRevoked))
       #expect(await gate.recheck(principal, [scene.appliance]) == .init(refusal: .tokenRevoked, lost: [scene.appliance]))
-      #expect(await gate.recheck(neighbour, [scene.appliance]) == .init())
+      #expect(await gate.recheck(neighbour, [scene.appliance]) == .init(permissions: [scene.appliance: .watch]))
 
       try await store.unshare(scene.appliance, with: "viewer")
       scene.access.invalidate()
@@ -200,7 +200,7 @@ import Testing
     struct Nobody: AccessDirectory, DeviceDirectory {
       func account(of userID: String) async throws -> Account? { throw Down() }
       func permission(of userID: String, as role: UserRole?, on appliance: ApplianceID) async throws -> Permission? { throw Down() }
-      func appliances(of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int) async throws -> [ApplianceID] {
+      func appliances(of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int) async throws -> [PermittedAppliance] {
         throw Down()
       }
       func isRevoked(tokenID: String) async throws -> Bool { throw Down() }

@@ -35,9 +35,10 @@ final class TestDirectory: AccessDirectory, DeviceDirectory, ControllerDirectory
     try read { $0.rights[userID]?[appliance] }
   }
 
-  func appliances(of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int) async throws -> [ApplianceID] {
+  func appliances(of dialect: Dialect, visibleTo userID: String, as role: UserRole?, limit: Int) async throws -> [PermittedAppliance] {
     try read { state in
-      (state.rights[userID] ?? [:]).keys.filter { (state.controllers[$0] != nil) == (dialect == .webmacs) }.sorted()
+      (state.rights[userID] ?? [:]).filter { (state.controllers[$0.key] != nil) == (dialect == .webmacs) }
+        .map { PermittedAppliance($0.key, $0.value) }.sorted { $0.id < $1.id }
     }
   }
 
@@ -139,12 +140,12 @@ struct TestGateway {
   }
 
   static func run<Result: Sendable>(
-    loopCount: Int = 1, queueBytesMax: Int = 256 * 1024, oht50: OHT50Limits = OHT50Limits(), isLocal: Bool = false,
-    _ body: (TestGateway) async throws -> Result
+    loopCount: Int = 1, queueBytesMax: Int = 256 * 1024, oht50: OHT50Limits = OHT50Limits(), roles: RoleTable = .standard,
+    isLocal: Bool = false, _ body: (TestGateway) async throws -> Result
   ) async throws -> Result {
     let log = MemoryEventLog()
     return try await run(
-      on: log, appendingTo: log, loopCount: loopCount, queueBytesMax: queueBytesMax, oht50: oht50, isLocal: isLocal,
+      on: log, appendingTo: log, loopCount: loopCount, queueBytesMax: queueBytesMax, oht50: oht50, roles: roles, isLocal: isLocal,
       liveFeed: { MemoryLiveFeed(of: log, eventLoop: $0, receiver: $1) }, body)
   }
 
@@ -154,7 +155,7 @@ struct TestGateway {
   static func run<Result: Sendable>(
     on log: any EventLog, appendingTo writer: any EventLog, loopCount: Int, queueBytesMax: Int = 256 * 1024,
     oht50: OHT50Limits = OHT50Limits(),
-    isLocal: Bool = false, liveFeed: @escaping @Sendable (any EventLoop, any LiveReceiver) -> any LiveFeed,
+    roles: RoleTable = .standard, isLocal: Bool = false, liveFeed: @escaping @Sendable (any EventLoop, any LiveReceiver) -> any LiveFeed,
     _ body: (TestGateway) async throws -> Result
   ) async throws -> Result {
     let directory = TestDirectory()
@@ -169,7 +170,8 @@ struct TestGateway {
     let gate: any Gatekeeper = isLocal ? LocalGatekeeper() : AccessGate(verifier: verifier, directory: cache)
     let devices = isLocal ? nil : Devices(verifier: verifier, directory: directory, controllers: directory)
     let gateway = try await Gateway(
-      Gateway.Settings(server: server, oht50: oht50, queueBytesMax: queueBytesMax, refusesForeignPages: isLocal, replica: "test"),
+      Gateway.Settings(
+        server: server, oht50: oht50, roles: roles, queueBytesMax: queueBytesMax, refusesForeignPages: isLocal, replica: "test"),
       ports: Gateway.Ports(
         gate: gate, cache: isLocal ? nil : cache, devices: devices, board: nil, audit: nil, log: log, liveFeed: liveFeed),
       eventLoopGroup: group, logger: logger, listening: { sink.yield($0) })

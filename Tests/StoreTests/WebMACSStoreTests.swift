@@ -75,7 +75,10 @@ import Testing
       ]
       for (user, role, limit, answer) in questions {
         let visible = try await store.appliances(of: .webmacs, visibleTo: user, as: role, limit: limit)
-        #expect(visible.map(\.rawValue) == answer, "\(user)")
+        #expect(visible.map(\.id.rawValue) == answer, "\(user)")
+        for appliance in visible {
+          #expect(try await store.permission(of: user, as: role, on: appliance.id) == appliance.permission)
+        }
       }
     }
   }

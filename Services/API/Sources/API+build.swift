@@ -46,7 +46,7 @@ package enum APIService {
     let tokens = TokenDesk(
       issuer: await TokenIssuer(secret: configuration.tokenSecret, rules: configuration.tokens.rules), accounts: accounts,
       lifetimes: configuration.lifetimes)
-    let counter = CommandCounter(desk: CommandDesk(log: log), log: log, history: history, ear: ear)
+    let counter = CommandCounter(desk: CommandDesk(log: log, roles: configuration.roles), log: log, history: history, ear: ear)
     APIMetrics.register(with: context.metrics, exports: exports)
     for (name, help) in AuditTrail.descriptions { context.metrics.describe(name, help) }
     let trail = AuditTrail(redis, service: "api", logger: context.logger)
@@ -55,7 +55,10 @@ package enum APIService {
     routes += UserRoutes(accounts: accounts, passwords: passwords, announcer: announcer).routes
     routes += ApplianceRoutes(accounts: accounts, announcer: announcer).routes
     routes += ShareRoutes(accounts: accounts, announcer: announcer).routes
-    routes += HistoryRoutes(history: history, exports: exports).routes
+    routes +=
+      HistoryRoutes(
+        history: history, exports: exports, view: RoleView(roles: configuration.roles, accounts: accounts)
+      ).routes
     routes += SessionRoutes(history: history).routes
     routes += CommandRoutes(counter: counter, history: history, accounts: accounts, audit: audit).routes
     routes += WatchRoutes(watches: WatchStore(pool), log: log, logger: context.logger).routes
@@ -66,7 +69,7 @@ package enum APIService {
     let controllers = WebMACSStore(pool)
     routes += SensorRoutes(store: controllers, announcer: announcer).routes
     routes += ExperimentRoutes(store: controllers, announcer: announcer).routes
-    routes += DatapointRoutes(gate: gate, latest: LatestReadings(controllers)).routes
+    routes += DatapointRoutes(gate: gate, latest: LatestReadings(controllers), roles: configuration.roles).routes
     routes += RuleRoutes(rules: RuleStore(pool)).routes
     routes += AlarmRoutes(alarms: AlarmStore(pool)).routes
     routes += AuditRoutes(audit: AuditStore(pool)).routes

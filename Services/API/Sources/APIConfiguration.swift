@@ -1,5 +1,6 @@
 import Access
 import Foundation
+import Models
 import OutboundGate
 import PostgresClient
 import RedisClient
@@ -35,7 +36,7 @@ package struct APIConfiguration: ServiceConfiguration {
     [
       .host, port, .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, .trustedProxies, connectionsMax, origins,
       loginsPerAddress, loginsPerAccount, passwordThreads, accessLifetime, refreshLifetime, exportsMax,
-    ] + TokenSettings.variables + OutboundGate.variables
+    ] + [RoleSettings.file] + TokenSettings.variables + OutboundGate.variables
 
   let host: String
   let port: Int
@@ -46,6 +47,7 @@ package struct APIConfiguration: ServiceConfiguration {
   let passwordThreads: Int
   let lifetimes: TokenDesk.Lifetimes
   let exportsMax: Int
+  let roles: RoleTable
   /// Where webhooks may go.
   let outbound: OutboundGate
   let redis: RedisConfiguration
@@ -72,6 +74,7 @@ package struct APIConfiguration: ServiceConfiguration {
       access: try values.seconds(Self.accessLifetime, in: 10...86_400),
       refresh: try values.seconds(Self.refreshLifetime, in: 60...31_622_400))
     exportsMax = try values.integer(Self.exportsMax, in: 1...1024)
+    roles = try RoleSettings.table(reading: values)
     outbound = try OutboundGate(reading: values)
     let redisPassword = try values.optionalSecret(.redisPassword)
     let redisCAFile = values.optionalString(.redisCAFile)

@@ -6,8 +6,8 @@ internal import Store
 protocol Gatekeeper: Sendable {
   func admit(_ token: String?) async -> AccessGate.Admission
   func permission(of principal: Principal, on appliance: ApplianceID) async -> AccessGate.Grant
-  /// The appliances of one dialect that the principal may see, in the order of their ids, at most `limit`. Nil when that cannot be asked.
-  func appliances(of dialect: Dialect, visibleTo principal: Principal, limit: Int) async -> [ApplianceID]?
+  /// The appliances of one dialect that the principal may see, with what they may do, in the order of their ids, at most `limit`. Nil when that cannot be asked.
+  func appliances(of dialect: Dialect, visibleTo principal: Principal, limit: Int) async -> [PermittedAppliance]?
   /// What is left of the principal's rights. Nil when that cannot be asked.
   func recheck(_ principal: Principal, _ appliances: [ApplianceID]) async -> AccessGate.Recheck?
 }
@@ -21,6 +21,8 @@ struct LocalGatekeeper: Gatekeeper {
   func admit(_ token: String?) async -> AccessGate.Admission { .admitted(Self.principal) }
   func permission(of principal: Principal, on appliance: ApplianceID) async -> AccessGate.Grant { .granted(.own) }
   /// None: without accounts nobody has said what there is.
-  func appliances(of dialect: Dialect, visibleTo principal: Principal, limit: Int) async -> [ApplianceID]? { [] }
-  func recheck(_ principal: Principal, _ appliances: [ApplianceID]) async -> AccessGate.Recheck? { AccessGate.Recheck() }
+  func appliances(of dialect: Dialect, visibleTo principal: Principal, limit: Int) async -> [PermittedAppliance]? { [] }
+  func recheck(_ principal: Principal, _ appliances: [ApplianceID]) async -> AccessGate.Recheck? {
+    AccessGate.Recheck(permissions: Dictionary(appliances.map { ($0, .own) }) { $1 })
+  }
 }

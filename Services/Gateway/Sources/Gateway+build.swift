@@ -34,6 +34,7 @@ package enum GatewayService {
       replica: String(UInt64.random(in: .min ... .max), radix: 36))
     settings.session.subscriptionsMax = configuration.subscriptionsMax
     settings.oht50 = configuration.oht50
+    settings.roles = configuration.roles
     settings.server.drainPeriod = context.drainPeriod * drainShare
     settings.server.closeTimeout = min(settings.server.closeTimeout, context.drainPeriod * (1 - drainShare) / 2)
     settings.refusesForeignPages = configuration.accounts == nil

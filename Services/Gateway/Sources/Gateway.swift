@@ -27,6 +27,7 @@ struct Gateway: Sendable {
     var server: WebSocketServerConfiguration
     var session = SessionLimits()
     var oht50 = OHT50Limits()
+    var roles = RoleTable.standard
     var queueBytesMax = 256 * 1024
     /// Whether pages of other sites are kept out: where there are no tokens, a browser on the network could be made to command an appliance.
     var refusesForeignPages = false
@@ -54,7 +55,7 @@ struct Gateway: Sendable {
       NIOLoopBound(EventFeed(eventLoop: feedLoop, loopIndex: 0, log: ports.log, jobs: jobs.log), eventLoop: feedLoop)
     }.get()
     let handle = FeedHandle(feed)
-    let hubs = try await Self.makeHubs(loops, queueBytesMax: settings.queueBytesMax, feed: handle)
+    let hubs = try await Self.makeHubs(loops, settings, feed: handle)
     liveFeed = try await feedLoop.submit {
       let channels = ports.liveFeed(feedLoop, feed.value)
       feed.value.connect(hubs: hubs, channels: channels)
@@ -65,8 +66,7 @@ struct Gateway: Sendable {
     }.get()
     let neighbours = Neighbours(
       gate: ports.gate, devices: ports.devices, board: ports.board, log: ports.log, audit: ports.audit, jobs: jobs,
-      limits: settings.session,
-      oht50: settings.oht50, consoles: consoles, logger: logger)
+      limits: settings.session, roles: settings.roles, oht50: settings.oht50, consoles: consoles, logger: logger)
     server = WebSocketServer(
       configuration: settings.server,
       routes: Dialects.endpoints(neighbours).map { $0.route(hubs, neighbours, refusesForeignPages: settings.refusesForeignPages) },
@@ -79,11 +79,12 @@ struct Gateway: Sendable {
   /// In the order of dependency. A live feed that keeps a connection is a service of its own.
   var services: [any Service] { [liveFeed as? any Service].compactMap { $0 } + jobs.all + [census, server] }
 
-  private static func makeHubs(_ loops: [any EventLoop], queueBytesMax: Int, feed: FeedHandle) async throws -> [NIOLoopBound<LoopHub>] {
+  private static func makeHubs(_ loops: [any EventLoop], _ settings: Settings, feed: FeedHandle) async throws -> [NIOLoopBound<LoopHub>] {
     var hubs: [NIOLoopBound<LoopHub>] = []
     for (index, loop) in loops.enumerated() {
       let hub = loop.submit {
-        NIOLoopBound(LoopHub(index: index, eventLoop: loop, queueBytesMax: queueBytesMax, feed: feed), eventLoop: loop)
+        NIOLoopBound(
+          LoopHub(index: index, eventLoop: loop, queueBytesMax: settings.queueBytesMax, roles: settings.roles, feed: feed), eventLoop: loop)
       }
       hubs.append(try await hub.get())
     }

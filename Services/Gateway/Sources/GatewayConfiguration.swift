@@ -1,4 +1,5 @@
 internal import Access
+internal import Models
 internal import PostgresClient
 internal import RedisClient
 package import ServiceRuntime
@@ -29,7 +30,7 @@ package struct GatewayConfiguration: ServiceConfiguration {
     [
       auth, .host, .port, .redisURL, .redisPassword, .redisCAFile, .postgresURL, .postgresPassword, loops, connectionsMax,
       subscriptionsMax, queueBytesMax, .trustedProxies,
-    ] + OHT50Limits.variables + TokenSettings.variables
+    ] + OHT50Limits.variables + [RoleSettings.file] + TokenSettings.variables
 
   /// 0 for one per core.
   let loopCount: Int
@@ -37,6 +38,7 @@ package struct GatewayConfiguration: ServiceConfiguration {
   let subscriptionsMax: Int
   let queueBytesMax: Int
   let oht50: OHT50Limits
+  let roles: RoleTable
   let redis: RedisConfiguration
   /// Nil where authentication is off.
   let accounts: Accounts?
@@ -62,6 +64,7 @@ package struct GatewayConfiguration: ServiceConfiguration {
     subscriptionsMax = try values.integer(Self.subscriptionsMax, in: 1...65_536)
     queueBytesMax = try values.integer(Self.queueBytesMax, in: 65_536...67_108_864)
     oht50 = try OHT50Limits(reading: values)
+    roles = try RoleSettings.table(reading: values)
     let proxies = values.optionalString(.trustedProxies) ?? ""
     guard let trusted = TrustedProxies(proxies) else {
       throw values.invalid(.trustedProxies, wants: "addresses or networks like 127.0.0.1, 10.0.0.0/8")

@@ -61,7 +61,7 @@ package enum OHT50ClientMessage: Hashable, Sendable {
 
 /// What a console wants to get, and how often.
 package struct OHT50Subscription: Hashable, Sendable {
-  package let patterns: [OHT50Pattern]
+  package var patterns: [OHT50Pattern]
   /// At most so many events of each type a second; nil for what the document's table allows.
   package let rate_hz: Double?
   /// One robot; nil for all that the user may see.

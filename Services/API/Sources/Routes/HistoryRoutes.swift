@@ -7,6 +7,7 @@ import Store
 struct HistoryRoutes: Sendable {
   let history: HistoryStore
   let exports: Exports
+  let view: RoleView
 
   /// Buckets of other than whole minutes are made from every single reading.
   private static let rawBucketsWindowMax = Duration.seconds(86_400)
@@ -20,7 +21,9 @@ struct HistoryRoutes: Sendable {
       Route(
         Operation(
           method: .get, path: "/api/v1/appliances/{appliance_id}/events", id: "listEvents", group: .history,
-          summary: "Events of an appliance in the order in which the log took them in.", admittance: .appliance(.watch),
+          summary:
+            "Events of an appliance, those that the caller's role gets, in the order in which the log took them in. A page may have fewer than its limit.",
+          admittance: .appliance(.watch),
           query: [
             Operation.Parameter(name: "type", schema: .text(1...1040), note: "Only these types, separated by commas, at most 16."),
             Shapes.from, Shapes.to, Shapes.order, Shapes.limit, Shapes.cursor, Shapes.format,
@@ -36,7 +39,7 @@ struct HistoryRoutes: Sendable {
           query: [Shapes.metric, Shapes.from, Shapes.to, Shapes.order, Shapes.limit, Shapes.cursor, Shapes.format],
           answer: .init(
             status: .ok, note: "A page. As CSV: timestamp, value.", content: .jsonOrCSV(Shapes.page("readings", of: Shapes.reading))),
-          problems: [.notAcceptable, .tooManyRequests]), listReadings),
+          problems: [.notAcceptable, .notPermitted, .tooManyRequests]), listReadings),
       Route(
         Operation(
           method: .get, path: "/api/v1/appliances/{appliance_id}/readings/buckets", id: "listBuckets", group: .history,
@@ -52,7 +55,7 @@ struct HistoryRoutes: Sendable {
           answer: .init(
             status: .ok, note: "A page. Buckets count from 1970 in UTC. As CSV: start, count, min, max, average, last.",
             content: .jsonOrCSV(Shapes.page("buckets", of: Shapes.bucket))),
-          problems: [.notAcceptable, .tooManyRequests]), listBuckets),
+          problems: [.notAcceptable, .notPermitted, .tooManyRequests]), listBuckets),
       Route(
         Operation(
           method: .get, path: "/api/v1/appliances/{appliance_id}/metrics", id: "listMetrics", group: .history,
@@ -67,8 +70,9 @@ struct HistoryRoutes: Sendable {
   private func listEvents(_ call: Call) async throws -> Response {
     let (appliance, window, order) = (try call.appliance(), try call.window(), call.order)
     let types = try Self.types(call)
-    let question: EventQuestion = { [history] after, limit in
+    let question: EventQuestion = { [history, view] after, limit in
       try await history.events(of: appliance, in: window, types: types, order: order, after: after, limit: limit)
+        .filter { view.permits(call, $0.event) }
     }
     if try CSV.isWanted(by: call) {
       return try await exports.csv(
@@ -113,6 +117,7 @@ struct HistoryRoutes: Sendable {
 
   private func listReadings(_ call: Call) async throws -> Response {
     let (appliance, window, order, metric) = (try call.appliance(), try call.window(), call.order, call.query["metric"] ?? "")
+    try await view.check(metric, call)
     let question: ReadingQuestion = { [history] after, limit in
       try await history.readings(of: appliance, metric: metric, in: window, order: order, after: after, limit: limit)
     }
@@ -139,6 +144,7 @@ struct HistoryRoutes: Sendable {
 
   private func listBuckets(_ call: Call) async throws -> Response {
     let (appliance, window, metric) = (try call.appliance(), try call.window(), call.query["metric"] ?? "")
+    try await view.check(metric, call)
     let width = call.integer("bucket_s", default: 60)
     if width % 60 != 0, window.to - window.from > Self.rawBucketsWindowMax {
       throw Problem(
@@ -192,7 +198,9 @@ struct HistoryRoutes: Sendable {
     let appliance = try call.appliance()
     let name = ["metrics", appliance.rawValue]
     let after = try call.cursor(for: name, count: 1)?.parts[0]
+    let permitted = try await view.metrics(call)
     let page = try await history.metrics(of: appliance, after: after, limit: call.integer("limit", default: 100))
+      .filter { permitted.permits($0.name) }
     return .json(
       Shapes.json(
         "metrics", page.items.map { ["name": .text($0.name), "last_at": .time($0.lastAt), "last": .number($0.last)] },

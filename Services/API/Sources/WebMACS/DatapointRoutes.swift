@@ -7,6 +7,7 @@ import Models
 struct DatapointRoutes: Sendable {
   let gate: AccessGate
   let latest: LatestReadings
+  let roles: RoleTable
 
   /// More controllers than one connection of the live stream has; see `MARTLET_SUBSCRIPTIONS_MAX` of the gateway.
   private static let controllersMax = 256
@@ -36,6 +37,7 @@ struct DatapointRoutes: Sendable {
     guard let controllers = await gate.appliances(of: .webmacs, visibleTo: principal, limit: Self.controllersMax) else {
       throw Problem.later(.unavailable, retryAfter_s: 5)
     }
-    return try await latest.body(of: controllers).response(to: call, headers: [.contentType: "application/json"])
+    let heard = controllers.filter { roles.permits($0.permission, event: .datapoints) }.map(\.id)
+    return try await latest.body(of: heard).response(to: call, headers: [.contentType: "application/json"])
   }
 }

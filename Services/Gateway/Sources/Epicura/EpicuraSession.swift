@@ -14,6 +14,8 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
   private let subscriber: Subscriber
   private let audit: ConnectionAudit
   private var machine: EpicuraSessionStateMachine
+  /// What the user may do with the appliances that they are subscribed to: which events they get depends on it.
+  private var roles: [ApplianceID: Permission] = [:]
 
   init(_ arrival: Arrival) {
     (connection, hub, neighbours) = (arrival.connection, arrival.hub, arrival.neighbours)
@@ -49,11 +51,26 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
   }
 
   private func handle(_ input: EpicuraSessionStateMachine.Input) {
-    note(input)
+    tellAudit(input)
     guard connection.isOpen else { return }
-    if case .answered(_, let answer) = input { hub.counters.count(answer) }
+    note(input)
     for action in machine.handle(input, now: .now()) { perform(action) }
   }
+
+  private func note(_ input: EpicuraSessionStateMachine.Input) {
+    switch input {
+    case .answered(_, let answer): hub.counters.count(answer)
+    case .grant(let appliance, .subscription, .granted(let role)): roles[appliance] = role
+    case .rechecked(let recheck?):
+      for (appliance, role) in recheck.permissions where roles[appliance] != nil {
+        roles[appliance] = role
+        subscriber.permit(appliance, role)
+      }
+    default: break
+    }
+  }
+
+  private func role(on appliance: ApplianceID) -> Permission { roles[appliance] ?? .watch }
 
   // MARK: Actions
 
@@ -68,16 +85,19 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
         .grant(appliance, purpose, await $0.gate.permission(of: principal, on: appliance))
       }
     case .join(let appliance):
-      if let position = subscriber.join(appliance) { handle(.live(appliance, position: position)) }
+      if let position = subscriber.join(appliance, as: role(on: appliance)) { handle(.live(appliance, position: position)) }
     case .readLog(let appliance, let attempt, let since):
+      let role = role(on: appliance)
       ask(\.log, orElse: .log(appliance, attempt: attempt, nil)) {
-        .log(appliance, attempt: attempt, try? await LogReading.read(appliance, since: since, in: $0.log))
+        let reading = try? await LogReading.read(appliance, since: since, in: $0.log)
+        return .log(appliance, attempt: attempt, reading?.permitted(to: role, by: $0.roles))
       }
     case .deliver(let appliance, let recovery):
       handle(.delivered(appliance, subscriber.deliver(recovery, of: appliance)))
       if subscriber.isFlowing { handle(.drained) }
     case .leave(let appliance):
       audit.unsubscribed(from: appliance)
+      roles[appliance] = nil
       subscriber.leave(appliance)
     case .recheck(let principal, let appliances):
       ask(\.access, orElse: .rechecked(nil)) { .rechecked(await $0.gate.recheck(principal, appliances)) }
@@ -119,7 +139,7 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
   }
 
   /// What the audit log is to tell of an answer.
-  private func note(_ input: EpicuraSessionStateMachine.Input) {
+  private func tellAudit(_ input: EpicuraSessionStateMachine.Input) {
     switch input {
     case .admission(let admission): audit.checked(admission, as: .user)
     case .renewal(let admission): audit.renewed(admission)

@@ -88,6 +88,9 @@ final class LoopHub {
   let eventLoop: any EventLoop
   /// What may wait for one client, in bytes.
   let queueBytesMax: Int
+  private let roles: RoleTable
+  /// Who gets which type, as far as it was asked.
+  private var audiences: [EventType: RoleSet] = [:]
   private let feed: FeedHandle
 
   private var topics: [ApplianceID: Topic] = [:]
@@ -99,10 +102,11 @@ final class LoopHub {
   /// A tick with more than this is sent in parts, so that a client that stops reading has at most so much in its socket's queue.
   private static let tickBytesMax = 64 * 1024
 
-  init(index: Int, eventLoop: any EventLoop, queueBytesMax: Int, feed: FeedHandle) {
+  init(index: Int, eventLoop: any EventLoop, queueBytesMax: Int, roles: RoleTable, feed: FeedHandle) {
     self.index = index
     self.eventLoop = eventLoop
     self.queueBytesMax = queueBytesMax
+    self.roles = roles
     self.feed = feed
     scheduleTick()
   }
@@ -174,6 +178,19 @@ final class LoopHub {
   }
 
   // MARK: Delivery
+
+  /// The roles that get events of this type; everyone, where the type cannot be told.
+  func audience(of type: EventType?) -> RoleSet {
+    guard let type else { return .everyone }
+    if let known = audiences[type] { return known }
+    if audiences.count >= Self.typesMax { audiences.removeAll() }
+    let audience = roles.audience(of: type)
+    audiences[type] = audience
+    return audience
+  }
+
+  /// Types that are remembered; a device may make up any number.
+  private static let typesMax = 1024
 
   func append(_ message: UnsafeRawBufferPointer, id: EventID?, of appliance: ApplianceID) {
     guard let topic = topics[appliance] else { return }

@@ -15,6 +15,8 @@ class Membership {
   var gate: SubscriptionGate?
   /// The subscriber's commands that have no outcome yet.
   var commands: Set<String> = []
+  /// What the user may do with the appliance: which events they get depends on it.
+  var role = Permission.watch
   /// Events of those that went out without a subscription.
   private(set) var told: Set<EventID> = []
   /// What the subscriber had been told when its gate let go of what it held.

@@ -11,6 +11,14 @@ struct LogReading: Hashable, Sendable {
   /// The discrete events that were asked for, when these are provably all.
   var wholePast: [Event]? { history.flatMap { $0.isComplete ? $0.events : nil } }
 
+  /// What a role gets of it.
+  func permitted(to role: Permission, by roles: RoleTable) -> LogReading {
+    let isPermitted = { (event: Event) in roles.permits(role, event: event.type) }
+    return LogReading(
+      state: state.filter(isPermitted),
+      history: history.map { EventHistory(events: $0.events.filter(isPermitted), isComplete: $0.isComplete) })
+  }
+
   /// Reads first the state and then the history, because whatever is discrete and older than an event of the state is then surely in the history.
   /// - Parameter since: the last discrete event that is known already; nil when the past is not wanted.
   static func read(_ appliance: ApplianceID, since: EventID?, in log: any EventLog) async throws -> LogReading {

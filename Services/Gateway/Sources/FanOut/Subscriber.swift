@@ -28,8 +28,9 @@ final class Subscriber: Outlet {
 
   /// Begins to listen to an appliance, or holds what comes from it anew. What comes waits until `deliver`. Answers the place in the log behind
   /// which it begins; nil when the topic is not live yet.
-  func join(_ appliance: ApplianceID) -> EventID? {
+  func join(_ appliance: ApplianceID, as role: Permission) -> EventID? {
     let member = member(of: appliance)
+    member.role = role
     if member.gate == nil { hub.counters.subscriptions += 1 }
     member.hold(bytesMax: hub.queueBytesMax)
     return member.topic.isLive ? member.position : nil
@@ -41,6 +42,9 @@ final class Subscriber: Outlet {
     memberships[appliance] = member
     return member
   }
+
+  /// The user may do so much with the appliance from now on.
+  func permit(_ appliance: ApplianceID, _ role: Permission) { memberships[appliance]?.role = role }
 
   /// The subscriber's place among those who listen to the appliance, if it has one.
   func membership(of appliance: ApplianceID) -> Membership? { memberships[appliance] }

@@ -51,9 +51,11 @@ struct ConsoleInterests {
   var named: Set<ApplianceID> { Set(entries.lazy.filter(\.rule.isWanted).compactMap(\.robot)) }
 
   /// What is wanted of one robot; nil for one that is never named.
-  func view(of robot: ApplianceID?) -> ConsoleView {
+  ///
+  /// - Parameter permitted: the types that the user's role gets.
+  func view(of robot: ApplianceID?, permitted: RoleTable.Patterns) -> ConsoleView {
     ConsoleView(
-      rules: entries.filter { $0.robot == nil || $0.robot == robot }.map(\.rule), telemetryRate_hz: telemetryRate_hz)
+      rules: entries.filter { $0.robot == nil || $0.robot == robot }.map(\.rule), telemetryRate_hz: telemetryRate_hz, permitted: permitted)
   }
 }
 
@@ -71,6 +73,9 @@ struct ConsoleView: Hashable, Sendable {
   /// Counts instead of the rules' for telemetry.
   let telemetryRate_hz: Double?
 
+  /// The types that the user's role gets.
+  var permitted: RoleTable.Patterns
+
   /// Whether no event of the document is wanted.
   var isEmpty: Bool { !OHT50EventType.allCases.contains { interval(of: $0.eventType) != nil } }
 
@@ -78,7 +83,11 @@ struct ConsoleView: Hashable, Sendable {
   ///
   /// The console's own counts for what the document limits and for telemetry. Errors and modules have no limit: each tells something else.
   func interval(of type: EventType) -> Duration? {
-    guard let family = OHT50Family(type), let rule = rules.last(where: { $0.pattern.matches(type) }), rule.isWanted else { return nil }
+    guard let family = OHT50Family(type), let rule = rules.last(where: { $0.pattern.matches(type) }), rule.isWanted,
+      permitted.permits(type.rawValue)
+    else {
+      return nil
+    }
     let limit = OHT50RateLimit.interval(of: type)
     guard limit != nil || type.isTelemetry else { return .zero }
     let rate_hz = family == .telemetry ? telemetryRate_hz ?? rule.rate_hz : rule.rate_hz

@@ -26,7 +26,7 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
         .enter(subscriber, subscriber.session as? ConsoleSession)
     }
     audit = arrival.audit
-    machine = ConsoleSessionMachine(.init(arrival), limits: neighbours.limits, now: .now())
+    machine = ConsoleSessionMachine(.init(arrival), limits: neighbours.limits, roles: neighbours.roles, now: .now())
     subscriber.session = self
     hub.add(self)
     for action in machine.begin() { perform(action) }
@@ -87,7 +87,7 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
       ask(\.log, orElse: .states(question, nil)) { .states(question, await $0.states(of: robots)) }
     case .findRobots(let stop, let principal):
       ask(\.stops, orElse: .found(stop, nil)) {
-        .found(stop, await $0.gate.appliances(of: .oht50, visibleTo: principal, limit: $0.limits.subscriptionsMax))
+        .found(stop, await $0.gate.appliances(of: .oht50, visibleTo: principal, limit: $0.limits.subscriptionsMax)?.map(\.id))
       }
     case .askPermission(let principal, let robot, let id):
       ask(\.stops, orElse: .grant(robot, commandID: id, .unavailable)) {
@@ -153,7 +153,8 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
       counted.insert(robot)
     }
     audit.subscribed(to: robot)
-    let position = subscriber.join(robot)
+    // Which events come of it is the view's to say.
+    let position = subscriber.join(robot, as: .watch)
     show(robot, view)
     if let position { handle(.live(robot, position: position)) }
   }
@@ -196,8 +197,9 @@ extension Neighbours {
     guard let recheck = await gate.recheck(principal, named) else { return nil }
     if let refusal = recheck.refusal { return .init(refusal: refusal) }
     let asked = Set(named)
-    return await gate.appliances(of: .oht50, visibleTo: principal, limit: limits.subscriptionsMax).map {
-      .init(robots: $0, asked: asked, named: asked.subtracting(recheck.lost))
+    return await gate.appliances(of: .oht50, visibleTo: principal, limit: limits.subscriptionsMax).map { robots in
+      let roles = recheck.permissions.merging(robots.map { ($0.id, $0.permission) }) { $1 }
+      return .init(robots: robots.map(\.id), asked: asked, named: asked.subtracting(recheck.lost), roles: roles)
     }
   }
 

@@ -19,6 +19,8 @@ extension ConsoleSessionMachine {
     /// Other appliances that were asked for by name, and those of them that they may see.
     var asked: Set<ApplianceID> = []
     var named: Set<ApplianceID> = []
+    /// What they may do with all of these.
+    var roles: [ApplianceID: Permission] = [:]
 
     func isKnown(_ robot: ApplianceID) -> Bool { asked.contains(robot) || robots.contains(robot) }
     func mayBeSeen(_ robot: ApplianceID) -> Bool { named.contains(robot) || robots.contains(robot) }
@@ -46,7 +48,8 @@ extension ConsoleSessionMachine {
       let isWanted = view?.interval(of: OHT50EventType.telemetryRealtime.eventType) != nil
       let isHeard = telemetry?.id.map { now - $0.receivedAt < Self.silence } ?? false
       return OHT50TelemetryStatus(
-        isStreaming: isWanted && isHeard, rate_hz: view?.telemetryRate ?? 0, connectedClients: consoles, lastUpdate: telemetry?.timestamp)
+        isStreaming: isWanted && isHeard, rate_hz: view?.telemetryRate ?? 0, connectedClients: consoles,
+        lastUpdate: isWanted ? telemetry?.timestamp : nil)
     }
   }
 
@@ -144,6 +147,9 @@ extension OHT50ClientMessage {
 extension OHT50Refusal {
   static func unknownRobot(_ robot: ApplianceID) -> Self {
     Self(code: .invalidEventType, description: "There is no '\(robot)' among your robots")
+  }
+  static func notPermitted(_ pattern: OHT50Pattern) -> Self {
+    Self(code: .invalidEventType, description: "Your role does not get '\(pattern)'")
   }
   static let noRobots = Self(code: .invalidEventType, description: "You have no robots")
   static func noStatus(_ robot: ApplianceID) -> Self {

@@ -15,6 +15,7 @@ struct ConsoleSessionMachine {
   }
 
   private let limits: SessionLimits
+  private let table: RoleTable
   private let hello: Hello
   private let begun: Timestamp
   private var door = Door.checking
@@ -30,7 +31,11 @@ struct ConsoleSessionMachine {
   private var messages = TokenBucket(burst: 50, perSecond: 20)
   private var stops: ConsoleStops
 
-  init(_ hello: Hello, limits: SessionLimits, now: Timestamp, makeCommandID: @escaping () -> String = CommandDesk.randomID) {
+  init(
+    _ hello: Hello, limits: SessionLimits, roles: RoleTable = .standard, now: Timestamp,
+    makeCommandID: @escaping () -> String = CommandDesk.randomID
+  ) {
+    table = roles
     (self.hello, self.limits, begun, waitsSince) = (hello, limits, now, now)
     visit = Visit(limits: limits, now: now)
     stops = ConsoleStops(limits: limits, makeCommandID: makeCommandID)
@@ -212,11 +217,13 @@ struct ConsoleSessionMachine {
     guard let view else { return [] }
     var seen = interests.named.filter(view.mayBeSeen)
     if interests.isGeneral { seen.formUnion(view.robots) }
-    let general = interests.view(of: nil)
-    let views = seen.sorted().prefix(limits.subscriptionsMax).map { robot in
-      (robot, interests.named.contains(robot) || !interests.isGeneral ? interests.view(of: robot) : general)
-    }
+    let views = seen.sorted().prefix(limits.subscriptionsMax).map { ($0, interests.view(of: $0, permitted: permitted(of: $0))) }
     return robots.watch(Dictionary(uniqueKeysWithValues: views.filter { !$0.1.isEmpty }))
+  }
+
+  /// The types that the user's role gets of a robot.
+  private func permitted(of robot: ApplianceID) -> RoleTable.Patterns {
+    table.line(.oht50, view?.roles[robot] ?? .watch, .events) ?? .everything
   }
 
   // MARK: Messages
@@ -288,11 +295,25 @@ struct ConsoleSessionMachine {
     do throws(OHT50Refusal) {
       let concerned: Set<ApplianceID>
       if let robot = subscription.applianceID { concerned = Set(try seen(robot)) } else { concerned = Set(view?.robots ?? []) }
+      let barred = subscription.patterns.filter { isBarred($0, of: concerned) }
+      let told = barred.flatMap { reject(.notPermitted($0), now: now) }
+      subscription.patterns.removeAll(where: barred.contains)
+      guard !subscription.patterns.isEmpty else { return told }
       try interests.subscribe(subscription)
-      return watch() + robots.confirm(subscription, of: concerned, now: now)
+      return told + watch() + robots.confirm(subscription, of: concerned, now: now)
     } catch {
       return reject(error, now: now)
     }
+  }
+
+  /// Whether the user's role gets nothing that the pattern matches, of none of the robots.
+  private func isBarred(_ pattern: OHT50Pattern, of robots: Set<ApplianceID>) -> Bool {
+    let types = OHT50EventType.allCases.map(\.eventType).filter(pattern.matches)
+    return !robots.isEmpty
+      && robots.allSatisfy { robot in
+        let permitted = permitted(of: robot)
+        return !types.contains { permitted.permits($0.rawValue) }
+      }
   }
 
   private func answer(_ question: StateQuestion, _ states: [RobotState]?, now: Timestamp) -> [Action] {
@@ -301,11 +322,12 @@ struct ConsoleSessionMachine {
     case .systemStatus(let requestID):
       guard !states.isEmpty else { return [.send(.error(.noRobots))] }
       return states.map { state in
-        state.systemStatus.map { .send(.systemStatus($0, requestID: requestID)) } ?? .send(.error(.noStatus(state.robot)))
+        guard permitted(of: state.robot).permits(OHT50EventType.systemStatus.rawValue) else { return .send(.error(.noStatus(state.robot))) }
+        return state.systemStatus.map { .send(.systemStatus($0, requestID: requestID)) } ?? .send(.error(.noStatus(state.robot)))
       }
     case .telemetryStatus:
       let idle = OHT50TelemetryStatus(
-        isStreaming: false, rate_hz: interests.view(of: nil).telemetryRate, connectedClients: 0, lastUpdate: nil)
+        isStreaming: false, rate_hz: interests.view(of: nil, permitted: .everything).telemetryRate, connectedClients: 0, lastUpdate: nil)
       guard !states.isEmpty else { return [.send(.telemetryStatus(idle, nil))] }
       return states.map { .send(.telemetryStatus($0.telemetryStatus(robots.view(of: $0.robot), now: now), $0.robot)) }
     }

@@ -10,17 +10,19 @@ struct ModuleDesk: Sendable {
   let devices: Devices
   let board: PresenceBoard
   let log: any EventLog
+  let roles: RoleTable
   /// Names the connection among all of all gateways.
   private let connection = CommandDesk.randomID()
 
   /// For how long a module's commands wait for a gateway that says no more that it holds the module: three times `ReefnetModule.presenceInterval`.
   private static let lifetime = Duration.seconds(15)
 
-  init(gate: any Gatekeeper, devices: Devices, board: PresenceBoard, log: any EventLog) {
+  init(gate: any Gatekeeper, devices: Devices, board: PresenceBoard, log: any EventLog, roles: RoleTable) {
     self.gate = gate
     self.devices = devices
     self.board = board
     self.log = log
+    self.roles = roles
   }
 
   // MARK: Who it is
@@ -41,7 +43,8 @@ struct ModuleDesk: Sendable {
     guard let recheck = await gate.recheck(principal, []) else { return .view(nil, []) }
     guard recheck.refusal == nil else { return .view(recheck, []) }
     guard let modules = await gate.appliances(of: .reefnet, visibleTo: principal, limit: limit) else { return .view(nil, []) }
-    return .view(recheck, modules)
+    let permissions = Dictionary(modules.map { ($0.id, $0.permission) }) { $1 }
+    return .view(AccessGate.Recheck(permissions: permissions), modules.map(\.id))
   }
 
   // MARK: Presence
@@ -120,7 +123,7 @@ struct ModuleDesk: Sendable {
       let request = CommandRequest(
         applianceID: control.module, dialect: .reefnet, type: control.command.type, data: control.frame, userID: principal.subject,
         requestID: control.requestID)
-      return .desk(await CommandDesk(log: log, makeID: { control.id }).request(request, permission: permission))
+      return .desk(await CommandDesk(log: log, roles: roles, makeID: { control.id }).request(request, permission: permission))
     }
   }
 

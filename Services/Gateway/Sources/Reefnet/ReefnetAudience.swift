@@ -74,7 +74,7 @@ final class ReefnetAudience: Audience {
 
   /// Gives this tick's frames to every UI, then what became of commands to those who sent them, and to the module what it is told to do.
   func flush() {
-    if !pieces.isEmpty { for member in members where !member.isModule { member.take(frames, pieces) } }
+    if !pieces.isEmpty { tell(pieces.map { hub.audience(of: $0.type) }) }
     for (event, id) in steps {
       for member in members { member.session?.told(event, commandID: id) }
     }
@@ -84,6 +84,21 @@ final class ReefnetAudience: Audience {
     pieces = []
     steps = []
     commands = []
+  }
+
+  /// Gives every UI the frames that its user's role gets: nearly always all of them.
+  private func tell(_ roles: [RoleSet]) {
+    let areForAll = roles.allSatisfy { $0 == .everyone }
+    for member in members where !member.isModule {
+      if areForAll {
+        member.take(frames, pieces)
+      } else {
+        let permitted = zip(pieces, roles).filter { $1.contains(member.role) }.map(\.0)
+        var joined = ByteBuffer()
+        for piece in permitted { joined.writeImmutableBuffer(piece.bytes) }
+        if !permitted.isEmpty { member.take(joined, permitted) }
+      }
+    }
   }
 }
 
@@ -95,6 +110,8 @@ final class ReefnetMember {
   /// Whether the connection is the module's own.
   let isModule: Bool
   var slot = -1
+  /// What the user may do with the module.
+  var role = Permission.watch
   /// The last status that the UI was given.
   private var status = EventID.zero
 
@@ -122,7 +139,7 @@ final class ReefnetMember {
 
   /// The module's last status as it was found in the log; one that is live may have been faster.
   func take(last event: Event) {
-    guard let id = event.id, id > status else { return }
+    guard let id = event.id, id > status, outlet.hub.audience(of: event.type).contains(role) else { return }
     status = id
     outlet.pass(ReefnetAudience.frame(event.data, event))
   }

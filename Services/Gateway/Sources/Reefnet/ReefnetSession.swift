@@ -19,13 +19,15 @@ final class ReefnetSession: WebSocketSession, HubSession {
   private let audit: ConnectionAudit
   private var machine: ReefnetSessionMachine
   private var members: [ApplianceID: ReefnetMember] = [:]
+  /// What a UI's user may do with the modules: which events they get depends on it.
+  private var roles: [ApplianceID: Permission] = [:]
   /// The module that this connection is, once it is known.
   private var module: ApplianceID?
 
   init(_ arrival: Arrival, devices: Devices, board: PresenceBoard, lines: ReefnetLines) {
     (connection, hub, neighbours, self.lines) = (arrival.connection, arrival.hub, arrival.neighbours, lines)
     outlet = Outlet(connection, hub: hub)
-    modules = ModuleDesk(gate: neighbours.gate, devices: devices, board: board, log: neighbours.log)
+    modules = ModuleDesk(gate: neighbours.gate, devices: devices, board: board, log: neighbours.log, roles: neighbours.roles)
     audit = arrival.audit
     machine = ReefnetSessionMachine(
       token: arrival.token, moduleID: arrival.request.query("module_id"), limits: neighbours.limits, now: .now())
@@ -66,6 +68,10 @@ final class ReefnetSession: WebSocketSession, HubSession {
     default: break
     }
     guard connection.isOpen else { return }
+    if case .view(let recheck?, _) = input {
+      roles = recheck.permissions
+      for (module, member) in members { member.role = roles[module] ?? .watch }
+    }
     for action in machine.handle(input, now: .now()) { perform(action) }
   }
 
@@ -117,6 +123,7 @@ final class ReefnetSession: WebSocketSession, HubSession {
   private func join(_ appliance: ApplianceID) {
     let audience = hub.audience(of: appliance, in: .reefnet) { ReefnetAudience($0, hub: hub) }
     let member = ReefnetMember(audience, outlet, self, isModule: module == appliance)
+    member.role = roles[appliance] ?? .watch
     members[appliance] = member
     audience.add(member)
     if module != appliance { audit.subscribed(to: appliance) }

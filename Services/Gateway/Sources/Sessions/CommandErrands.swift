@@ -11,7 +11,7 @@ extension Neighbours {
     let request = CommandRequest(
       applianceID: command.appliance, dialect: dialect, type: command.type, data: command.data, userID: userID,
       requestID: command.requestID)
-    return await CommandDesk(log: log, makeID: { command.id }).request(request, permission: permission)
+    return await CommandDesk(log: log, roles: roles, makeID: { command.id }).request(request, permission: permission)
   }
 
   /// See `CommandDesk.expire(_:now:)`.

@@ -1,6 +1,7 @@
 internal import AuditTrail
 internal import EventLog
 internal import Logging
+internal import Models
 internal import NIOCore
 internal import WebSocketTransport
 
@@ -16,6 +17,8 @@ struct Neighbours: Sendable {
   let audit: AuditTrail?
   let jobs: Jobs
   let limits: SessionLimits
+  /// Who gets which events, and may send which commands.
+  let roles: RoleTable
   let oht50: OHT50Limits
   /// How many consoles watch each robot.
   let consoles: ConsoleCensus

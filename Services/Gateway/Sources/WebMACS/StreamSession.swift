@@ -58,7 +58,7 @@ final class StreamSession: WebSocketSession, HubSession {
     case .send(let message): connection.send(text: message.encoded())
     case .look(let principal):
       let limit = neighbours.limits.subscriptionsMax
-      ask(orElse: .view(nil)) { .view(await Self.view(of: principal, limit: limit, $0.gate)) }
+      ask(orElse: .view(nil)) { .view(await Self.view(of: principal, limit: limit, $0.gate, $0.roles)) }
     case .renew(let token): ask(orElse: .renewal(.unavailable)) { .renewal(await $0.gate.admit(token)) }
     case .join(let controller): join(controller)
     case .leave(let controller):
@@ -79,10 +79,14 @@ final class StreamSession: WebSocketSession, HubSession {
     if audience.isLive { handle(.live(controller)) }
   }
 
-  private static func view(of principal: Principal, limit: Int, _ gate: any Gatekeeper) async -> StreamSessionMachine.View? {
+  private static func view(of principal: Principal, limit: Int, _ gate: any Gatekeeper, _ roles: RoleTable) async -> StreamSessionMachine
+    .View?
+  {
     guard let recheck = await gate.recheck(principal, []) else { return nil }
     if let refusal = recheck.refusal { return .init(refusal: refusal) }
-    return await gate.appliances(of: .webmacs, visibleTo: principal, limit: limit).map { .init(controllers: $0) }
+    return await gate.appliances(of: .webmacs, visibleTo: principal, limit: limit).map { controllers in
+      .init(controllers: controllers.filter { roles.permits($0.permission, event: .datapoints) }.map(\.id))
+    }
   }
 
   private func ask(

@@ -1,0 +1,30 @@
+import Access
+import Models
+import Store
+
+/// What a caller's role gets of an appliance's history; see `RoleTable`.
+struct RoleView: Sendable {
+  let roles: RoleTable
+  let accounts: AccountStore
+
+  func permits(_ call: Call, _ event: Event) -> Bool { roles.permits(call.permission ?? .watch, event: event.type) }
+
+  /// The metrics that the caller's role gets. A reading has lost the type of its event: the table has lines of their own for readings, by the appliance's dialect.
+  func metrics(_ call: Call) async throws -> RoleTable.Patterns {
+    let role = call.permission ?? .watch
+    // The appliance is looked up only where its dialect makes a difference.
+    guard Dialect.allCases.contains(where: { roles.line($0, role, .readings) != nil }) else { return .everything }
+    let caller = try call.user()
+    guard let appliance = try await accounts.appliance(call.appliance(), visibleTo: caller.id, as: caller.principal.role) else {
+      throw Problem(.applianceNotFound)
+    }
+    return roles.line(appliance.dialect, role, .readings) ?? .everything
+  }
+
+  /// Throws where the caller's role does not get the metric that it asks for.
+  func check(_ metric: String, _ call: Call) async throws {
+    guard try await metrics(call).permits(metric) else {
+      throw Problem(.notPermitted, "The caller's role does not get the metric '\(metric)'.")
+    }
+  }
+}
