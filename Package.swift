@@ -250,7 +250,7 @@ let package = Package(
           logging, nioHTTP,
         ],
         path: "Tests/Benchmarks",
-        exclude: ["README.md", "signaling_load.py"]),
+        exclude: ["README.md", "robot_load.py", "signaling_load.py"]),
       .testTarget(name: "HouseRulesTests", path: "Tests/HouseRulesTests"),
     ],
   swiftLanguageModes: [.v6]

@@ -18,6 +18,7 @@ struct Bench: AsyncParsableCommand {
   @Option(help: "Events of ten readings for the engine of the rules.") var engineEvents = 50_000
   @Flag(help: "Measure only the rules.") var onlyRules = false
   @Flag(help: "Measure only webhooks.") var onlyWebhooks = false
+  @Flag(help: "Measure only a robot's stops and its events to consoles.") var onlyRobots = false
   @Option(help: "Instead, tell each minute of so many what every service has in memory under a steady load.") var minutes: Int?
 
   func validate() throws {
@@ -41,14 +42,16 @@ struct Bench: AsyncParsableCommand {
       let scene = try await Scene(stack)
       Report.heading()
       if let minutes { return try await MemoryBench(scene: scene, minutes: minutes).run() }
+      if onlyRobots { return try await RobotBench(scene: scene, stopCount: stops).run() }
       try await WebhookBench(scene: scene, messageCount: webhookMessages).run()
       if onlyWebhooks { return }
       try await IngestBench(scene: scene, messageCount: messages).run()
       try await FanOutBench(scene: scene, clientCount: clients, seconds: seconds).run()
       try await StopBench(scene: scene, stopCount: stops).run()
+      try await RobotBench(scene: scene, stopCount: stops).run()
       try await IdleBench(scene: scene, connectionCount: idle).run()
     }
-    if !onlyWebhooks, minutes == nil { try await measureRules() }
+    if !onlyWebhooks, !onlyRobots, minutes == nil { try await measureRules() }
   }
 
   private func measureRules() async throws {

@@ -1,0 +1,139 @@
+"""A robot that floods a hundred consoles, and one console that stops it again and again.
+
+robot_load.py URL ROBOT STOPS     the token comes from TOKEN; mosquitto_pub and mosquitto_sub find the broker by XDG_CONFIG_HOME
+
+Stops go one after the other, each answered by the robot before the next: first idle, then while the robot says 1,000 events a second and ten of the consoles do not read. Each line of standard output is
+a name, a tab and a figure. Publisher, consoles and stops are one process, so the figures have its own delays in them.
+"""
+import asyncio
+import collections
+import json
+import os
+import sys
+import time
+
+import websockets
+
+CONSOLES, SLOW, WARM_UP_SECONDS = 100, 10, 2
+# Events a second of each type, 1,000 together.
+FLOOD = {"telemetry.realtime": 700, "mission.progress": 200, "module.status_change": 100}
+DATA = {
+    "telemetry.realtime": {"position": {"x": 1250.5, "y": 0.0, "z": 0.0}, "velocity": {"linear": 0.8, "angular": 0.0}},
+    "mission.progress": {"mission_id": "mission-1", "progress": 65.5},
+    "module.status_change": {"module_id": "module-1", "old_status": "online", "new_status": "error"},
+}
+STEP_SECONDS = 0.05
+
+
+def percentile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
+
+
+def row(name, values, unit, digits):
+    print(f"{name}\tp50 {percentile(values, 0.5):.{digits}f} {unit}, p99 {percentile(values, 0.99):.{digits}f} {unit}", flush=True)
+
+
+async def publisher(topic):
+    return await asyncio.create_subprocess_exec("mosquitto_pub", "-q", "1", "-t", topic, "-l", stdin=asyncio.subprocess.PIPE)
+
+
+class Robot:
+    """Hears stops and answers each at once."""
+
+    async def start(self, robot):
+        self.stops = asyncio.Queue()
+        self.ears = await asyncio.create_subprocess_exec(
+            "mosquitto_sub", "-q", "1", "-t", f"oht50/{robot}/command/+", "-v", stdout=asyncio.subprocess.PIPE)
+        self.mouth = await publisher(f"oht50/{robot}/command/ack")
+        self.task = asyncio.create_task(self.listen())
+
+    async def listen(self):
+        async for line in self.ears.stdout:
+            topic, payload = line.decode().split(" ", 1)
+            if topic.endswith("/emergency_stop"):
+                heard = time.monotonic()
+                command = json.loads(payload)["command_id"]
+                self.mouth.stdin.write(json.dumps({"command_id": command, "status": "acknowledged"}).encode() + b"\n")
+                self.stops.put_nowait(heard)
+
+    async def end(self):
+        self.ears.terminate()
+        self.mouth.terminate()
+        await asyncio.gather(self.ears.wait(), self.mouth.wait())
+        self.task.cancel()
+
+
+async def connect(url, *messages):
+    socket = await websockets.connect(url, max_queue=None, ping_interval=None)
+    for message in ({"type": "auth", "token": os.environ["TOKEN"]}, *messages):
+        await socket.send(json.dumps(message))
+    return socket
+
+
+async def stops_ms(url, robot_id, robot, count):
+    socket, times = await connect(url), []
+    for number in range(count):
+        begun = time.monotonic()
+        await socket.send(json.dumps({"type": "emergency_stop", "appliance_id": robot_id, "request_id": str(number)}))
+        times.append((await asyncio.wait_for(robot.stops.get(), 30) - begun) * 1000)
+        status = None
+        while status != "acknowledged":
+            ack = json.loads(await asyncio.wait_for(socket.recv(), 30))
+            status = ack["status"] if ack["type"] == "command_ack" and ack["request_id"] == str(number) else None
+    await socket.close()
+    return times
+
+
+async def count_events(socket, counts):
+    async for message in socket:
+        counts[json.loads(message)["type"]] += 1
+
+
+async def flood(robot_id):
+    publishers = {kind: await publisher(f"oht50/{robot_id}/{kind}") for kind in FLOOD}
+    lines = {kind: json.dumps({"type": kind, "data": data}).encode() + b"\n" for kind, data in DATA.items()}
+    next_step = time.monotonic()
+    try:
+        while True:
+            for kind, rate in FLOOD.items():
+                publishers[kind].stdin.write(lines[kind] * int(rate * STEP_SECONDS))
+            next_step += STEP_SECONDS
+            await asyncio.sleep(max(0, next_step - time.monotonic()))
+    finally:
+        for process in publishers.values():
+            process.terminate()
+
+
+async def main(url, robot_id, count):
+    robot = Robot()
+    await robot.start(robot_id)
+    # The first one waits until the robot hears.
+    await asyncio.sleep(1)
+    row("emergency_stop to the robot's socket, idle", await stops_ms(url, robot_id, robot, count), "ms", 2)
+
+    subscribe = {"type": "subscribe", "events": ["*"], "appliance_id": robot_id}
+    sockets = [await connect(url, subscribe) for _ in range(CONSOLES)]
+    counts = [collections.Counter() for _ in sockets[SLOW:]]
+    # The others take nothing out of their sockets.
+    for socket in sockets[:SLOW]:
+        socket.transport.pause_reading()
+    tasks = [asyncio.create_task(count_events(*pair)) for pair in zip(sockets[SLOW:], counts)]
+    tasks.append(asyncio.create_task(flood(robot_id)))
+    await asyncio.sleep(WARM_UP_SECONDS)
+    before, begun = [counter.copy() for counter in counts], time.monotonic()
+    times = await stops_ms(url, robot_id, robot, count)
+    seconds = time.monotonic() - begun
+    rates = {kind: [(now[kind] - then[kind]) / seconds for now, then in zip(counts, before)] for kind in FLOOD}
+    row(f"the same, while {sum(FLOOD.values())} events/s flow to {CONSOLES} consoles, {SLOW} of them without reading", times, "ms", 2)
+    for kind, values in rates.items():
+        row(f"{kind} at {FLOOD[kind]} events/s, as it reached a console", values, "/s", 1)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await robot.end()
+    for socket in sockets:
+        socket.transport.abort()
+
+
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
