@@ -102,6 +102,8 @@ import Testing
       return try JSON(output)
     }
     #expect(try await ask("", "USER")["code"]?.string == "not_permitted")
+    // More may come meanwhile: a summary, or the word that a connection is closed.
+    let present = try await backbone.stack.postgres.query("SELECT string_agg(id::text, ' ') FROM audit_log WHERE user_id = 'alice'")
     var (numbers, query) = ([Int](), "?user_id=alice&limit=3")
     for _ in 0..<200 {
       let page = try await ask(query)
@@ -111,8 +113,8 @@ import Testing
       guard let next = page["next_cursor"]?.string else { break }
       query = "?user_id=alice&limit=3&cursor=\(next)"
     }
-    let expected = try await backbone.stack.postgres.query("SELECT count(*) FROM audit_log WHERE user_id = 'alice'")
-    #expect(Set(numbers).count == numbers.count && String(numbers.count) == expected)
+    #expect(Set(numbers).count == numbers.count)
+    #expect(Set(numbers).isSuperset(of: present.split(separator: " ").compactMap { Int($0) }) && numbers.count > 3)
     let filtered = try await ask("?action=command.requested&appliance_id=\(module)&result=refused&from=2020-01-01T00:00:00Z")
     #expect(filtered["entries"]?.elements.isEmpty == false)
     let table = try await Tool.run(
