@@ -14,6 +14,7 @@ import Testing
     appliances:
       - {id: \(module), dialect: reefnet, owner: alice, shared_with: [{user: guest, role: viewer}]}
       - {id: EPIC-001, owner: alice}
+      - {id: OHT-1, dialect: oht50, owner: alice, shared_with: [{user: guest, role: viewer}]}
       - {id: LAB-1, dialect: webmacs, owner: alice}
       - {id: cam-1, dialect: signaling, owner: alice}
     """
@@ -55,6 +56,7 @@ import Testing
         "service = 'gateway' AND action = 'authentication' AND result = 'refused' AND detail LIKE '/ws/controller/telemetry: %'",
         "service = 'gateway' AND action = 'authentication' AND result = 'refused' AND detail LIKE '/ws/datapoints/stream: %'",
         "service = 'gateway' AND action = 'authentication' AND result = 'refused' AND detail LIKE '/ws/reefnet: %'",
+        "service = 'gateway' AND action = 'authentication' AND result = 'refused' AND detail LIKE '/ws/telemetry: %'",
         "service = 'signaling' AND action = 'authentication' AND result = 'refused' AND detail LIKE '/ws/viewer: %'",
         "service = 'signaling' AND action = 'authentication' AND result = 'refused' AND appliance_id = 'cam-1'",
         "service = 'api' AND action = 'authentication' AND result = 'refused' AND detail = 'listAppliances: invalid_token'",
@@ -66,7 +68,10 @@ import Testing
         "action = 'subscription.begun' AND result = 'refused' AND user_id = 'guest' AND appliance_id = 'EPIC-001'",
         "action = 'subscription.ended' AND user_id = 'alice' AND appliance_id = 'EPIC-001'",
         "action = 'subscription.begun' AND user_id = 'alice' AND appliance_id = '\(Self.module)' AND detail = '/ws/reefnet'",
+        "action = 'subscription.begun' AND user_id = 'alice' AND appliance_id = 'OHT-1'",
         // Commands, and what became of them.
+        "action = 'command.requested' AND result = 'refused' AND user_id = 'guest' AND appliance_id = 'OHT-1' AND detail LIKE '%emergency_stop: NOT_PERMITTED'",
+        "action = 'command.requested' AND result = 'done' AND user_id = 'alice' AND appliance_id = 'OHT-1' AND detail LIKE '%emergency_stop'",
         "action = 'command.requested' AND result = 'done' AND user_id = 'alice' AND command_id IS NOT NULL AND detail = '/ws/reefnet: reefnet:ping'",
         "action = 'command.settled' AND result = 'done' AND user_id = 'alice' AND detail = 'reefnet:ping'",
         "action = 'command.requested' AND result = 'refused' AND user_id = 'guest' AND detail = '/ws/reefnet: reefnet:set_param: NOT_PERMITTED'",

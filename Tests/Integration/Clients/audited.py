@@ -76,6 +76,17 @@ async def heaters(gateway):
                 pass
 
 
+async def robots(gateway):
+    for token, outcome in (("GUEST", "failed"), ("USER", "requested")):
+        async with websockets.connect(url(gateway, "/ws/telemetry", token)) as console:
+            await receive(console, "authenticated")
+            await console.send('{"type":"subscribe","events":["safety.*"],"appliance_id":"OHT-1"}')
+            await receive(console, "subscribed")
+            await console.send('{"type":"emergency_stop","appliance_id":"OHT-1","request_id":"r"}')
+            answer = await receive(console, "command_ack")
+            assert answer["status"] == outcome, answer
+
+
 async def cameras(signaling):
     async with websockets.connect(url(signaling, "/ws/viewer", "USER")) as viewer:
         await viewer.send(json.dumps({"type": "hello", "ts": "2026-02-27T21:15:10Z", "payload": {}}))
@@ -113,7 +124,8 @@ def requests(api):
 async def everything(gateway, signaling, api):
     await apps(gateway)
     await heaters(gateway)
-    for path in ("/ws", "/ws/controller/telemetry", "/ws/datapoints/stream", "/ws/reefnet"):
+    await robots(gateway)
+    for path in ("/ws", "/ws/telemetry", "/ws/controller/telemetry", "/ws/datapoints/stream", "/ws/reefnet"):
         await refused(gateway, path)
     await cameras(signaling)
     requests(api)
