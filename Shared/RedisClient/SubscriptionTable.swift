@@ -9,6 +9,8 @@ struct SubscriptionTable {
     /// Commands that it has not confirmed yet.
     var unconfirmedCount = 0
     var isChanged = false
+    /// Whether it was given up and wanted again: whoever wants it now has heard of no confirmation, so the server is asked once more.
+    var isWantedAnew = false
   }
 
   /// How many channels go into one command.
@@ -23,7 +25,10 @@ struct SubscriptionTable {
 
   private mutating func want(_ channel: String, _ isWanted: Bool) -> Bool {
     guard isWanted || entries[channel] != nil else { return false }
-    entries[channel, default: Entry()].isWanted = isWanted
+    var entry = entries[channel, default: Entry()]
+    entry.isWantedAnew = isWanted && (entry.isWantedAnew || !entry.isWanted)
+    entry.isWanted = isWanted
+    entries[channel] = entry
     markChanged(channel)
     return true
   }
@@ -48,7 +53,8 @@ struct SubscriptionTable {
     for channel in changed {
       guard var entry = entries[channel] else { continue }
       entry.isChanged = false
-      if entry.isWanted != entry.isRequested {
+      if entry.isWanted != entry.isRequested || entry.isWantedAnew {
+        entry.isWantedAnew = false
         entry.isRequested = entry.isWanted
         entry.unconfirmedCount += 1
         if entry.isWanted { additions.append(channel) } else { removals.append(channel) }

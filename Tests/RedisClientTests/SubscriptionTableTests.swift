@@ -33,6 +33,20 @@ struct SubscriptionTableTests {
     #expect(table.confirmed("a") == true)
   }
 
+  @Test func `what is given up and wanted again in one tick is asked for once more, and confirmed to who wants it now`() {
+    var table = SubscriptionTable()
+    table.connected()
+    _ = table.subscribe("a")
+    _ = table.takeCommands()
+    #expect(table.confirmed("a") == true)
+    _ = table.unsubscribe("a")
+    _ = table.subscribe("a")
+    #expect(lines(table.takeCommands()) == [["SUBSCRIBE", "a"]])
+    #expect(table.confirmed("a") == true)
+    _ = table.subscribe("a")
+    #expect(table.takeCommands().count == 0)
+  }
+
   @Test func `after a reconnect everything wanted is asked for again, in batches, and nothing else`() {
     var table = SubscriptionTable()
     for number in 0..<1100 { _ = table.subscribe("channel \(number)") }
