@@ -71,16 +71,32 @@ async def connect(url, *messages):
     return socket
 
 
+async def stop(socket, robot_id, request_id):
+    """When it was sent, and what became of it."""
+    begun = time.monotonic()
+    await socket.send(json.dumps({"type": "emergency_stop", "appliance_id": robot_id, "request_id": request_id}))
+    while True:
+        ack = json.loads(await asyncio.wait_for(socket.recv(), 30))
+        if ack["type"] == "command_ack" and ack["request_id"] == request_id and ack["status"] in ("acknowledged", "failed"):
+            return begun, ack
+
+
+async def heard(url, robot_id, robot):
+    """Waits until the robot has subscribed: before that the broker says that nobody is there."""
+    socket = await connect(url)
+    while (await stop(socket, robot_id, "first"))[1]["status"] == "failed":
+        await asyncio.sleep(0.2)
+    await socket.close()
+    robot.stops = asyncio.Queue()
+
+
 async def stops_ms(url, robot_id, robot, count):
     socket, times = await connect(url), []
     for number in range(count):
-        begun = time.monotonic()
-        await socket.send(json.dumps({"type": "emergency_stop", "appliance_id": robot_id, "request_id": str(number)}))
-        times.append((await asyncio.wait_for(robot.stops.get(), 30) - begun) * 1000)
-        status = None
-        while status != "acknowledged":
-            ack = json.loads(await asyncio.wait_for(socket.recv(), 30))
-            status = ack["status"] if ack["type"] == "command_ack" and ack["request_id"] == str(number) else None
+        begun, ack = await stop(socket, robot_id, str(number))
+        if ack["status"] == "failed":
+            raise RuntimeError(f"a stop failed: {ack}")
+        times.append((robot.stops.get_nowait() - begun) * 1000)
     await socket.close()
     return times
 
@@ -108,8 +124,7 @@ async def flood(robot_id):
 async def main(url, robot_id, count):
     robot = Robot()
     await robot.start(robot_id)
-    # The first one waits until the robot hears.
-    await asyncio.sleep(1)
+    await asyncio.wait_for(heard(url, robot_id, robot), 60)
     row("emergency_stop to the robot's socket, idle", await stops_ms(url, robot_id, robot, count), "ms", 2)
 
     subscribe = {"type": "subscribe", "events": ["*"], "appliance_id": robot_id}
