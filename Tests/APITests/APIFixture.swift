@@ -110,7 +110,7 @@ struct APIFixture: Sendable {
     let input = String(decoding: try JSONSerialization.data(withJSONObject: task), as: UTF8.self)
     let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Clients/ask.py").path
     let result = try await Subprocess.run(
-      .path("/usr/bin/python3"), arguments: [script], input: .string(input), output: .string(limit: 64 << 20),
+      .path("/usr/bin/python3"), arguments: [script], input: .text(input), output: .string(limit: 64 << 20),
       error: .string(limit: 1 << 16))
     let answers = try JSONDecoder().decode([Answer].self, from: Data(result.standardOutput.utf8))
     try #require(answers.count == questions.count, "\(result.standardError)", sourceLocation: sourceLocation)

@@ -4,6 +4,14 @@ import Synchronization
 import Testing
 
 @Suite struct LocalStackTests {
+  @Test func `A program that leaves its input unread is judged by its exit status`() async throws {
+    let input = String(repeating: "x", count: 1 << 20)  // more than a pipe holds
+    for _ in 0..<20 {
+      let outcome = try await Tool.outcome(of: ["sh", "-c", "exit 3"], input: input)
+      #expect(outcome.exitStatus == 3)
+    }
+  }
+
   @Test func `Redis keeps what it acknowledged when it is killed`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
       let redis = try stack.redis

@@ -43,7 +43,7 @@ package enum Tool {
       try await Subprocess.run(
         .name("env"), arguments: Arguments(command),
         environment: Tool.environment(baseEnvironment.merging(environment) { _, own in own }),
-        input: .string(input), output: .string(limit: 64 << 20), error: .string(limit: 1 << 20))
+        input: .text(input), output: .string(limit: 64 << 20), error: .string(limit: 1 << 20))
     }
     let exitStatus =
       switch result.terminationStatus {
