@@ -69,6 +69,6 @@ class Project:
 
     def down(self):
         try:
-            self.compose("down", "-v", "--remove-orphans", "-t", "10")
+            self.compose("--profile", "monitoring", "down", "-v", "--remove-orphans", "-t", "10")
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)

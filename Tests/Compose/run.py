@@ -3,8 +3,11 @@
 run.py          needs Docker with Compose; the exit status is 0 only when everything went as written
 """
 import asyncio
+import collections
+import json
 import sys
 import time
+import urllib.request
 
 import apps
 import tour
@@ -46,6 +49,32 @@ def images_are_small(project):
         say(f"image martlet/{service}: {added / 1e6:.0f} MB besides {BASE}")
         if added > IMAGE_BYTES_MAX:
             raise RuntimeError(f"the image of {service} has {added} bytes besides its base")
+
+
+async def monitored(project):
+    """Prometheus finds every replica by itself, and its alert rules stand."""
+    project.compose("--profile", "monitoring", "up", "-d", "prometheus")
+    replicas = {**dict.fromkeys(SERVICES, 1), "gateway": 3}
+
+    def ask(path):
+        try:
+            with urllib.request.urlopen(f"http://localhost:{project.ports['PROMETHEUS']}/api/v1/{path}", timeout=5) as answer:
+                return json.load(answer)["data"]
+        except OSError:
+            return None
+
+    def sees_all():
+        targets = (ask("targets?state=active") or {}).get("activeTargets", [])
+        up = collections.Counter(target["labels"]["service"] for target in targets if target["health"] == "up")
+        return up == replicas
+
+    await eventually("Prometheus sees every replica", sees_all)
+
+    def rules():
+        return [rule for group in (ask("rules") or {}).get("groups", []) for rule in group["rules"]]
+
+    await eventually("every alert rule was evaluated", lambda: {rule["health"] for rule in rules()} == {"ok"})
+    say(f"Prometheus sees {sum(replicas.values())} replicas and evaluates {len(rules())} alert rules")
 
 
 async def breakage(project, crowd):
@@ -103,6 +132,7 @@ async def main():
         project.up(gateway=3)
         for service, count in {**dict.fromkeys(SERVICES, 1), "gateway": 3, "nginx": 1}.items():
             await healthy(project, service, count)
+        await monitored(project)
         token = await tour.run(project, say)
         await watched(project, token)
         if token.split(".")[2] in project.compose("logs", "--no-color"):
