@@ -36,6 +36,12 @@ export function moment(timestamp) {
   return date.toDateString() === new Date().toDateString() ? TIME.format(date) : DAY.format(date);
 }
 
+/** A moment as a field of the type `datetime-local` wants it; empty for none. @param {string | number | null} timestamp */
+export function localTime(timestamp) {
+  const at = timestamp === null ? NaN : new Date(timestamp).getTime();
+  return Number.isNaN(at) ? "" : new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
 /** `4 s ago`. @param {number | undefined} at milliseconds since 1970 */
 export function ago(at) {
   if (at === undefined) return "not yet";

@@ -5,7 +5,7 @@ import { h, show } from "./dom.js";
 import { Fleet } from "./fleet.js";
 import { pages } from "./pages.js";
 import { Shell } from "./shell.js";
-import { failed, loading } from "./ui.js";
+import { failed, forAdmins, loading } from "./ui.js";
 import { signIn } from "../pages/signin.js";
 
 const main = document.getElementById("main");
@@ -14,8 +14,8 @@ const session = new Session({ api: new URL("api", base).href, keep: localStorage
 
 /**
  * What every page is given.
- * @typedef {{ api: API, client: MartletClient, fleet: Fleet, session: Session, me: { id: string, name: string, role: string }, signal:
- *   AbortSignal }} Context
+ * @typedef {{ api: API, client: MartletClient, fleet: Fleet, session: Session, me: Me, signal: AbortSignal }} Context
+ * @typedef {{ id: string, name: string, role: string }} Me `role` is empty while it is not known
  */
 
 /** Ends what belongs to the page that is shown. */
@@ -27,7 +27,7 @@ function begin() {
   socket.protocol = socket.protocol.replace("http", "ws");
   const client = new MartletClient({ url: socket.href, api: new URL("api", base).href, token: session.token });
   const fleet = new Fleet(api, client);
-  const context = { api, client, fleet, session, me: { id: session.userID, name: session.userID, role: "viewer" } };
+  const context = { api, client, fleet, session, me: { id: session.userID, name: session.userID, role: "" } };
   let isOver = false;
   const end = () => {
     if (isOver) return;
@@ -42,7 +42,11 @@ function begin() {
     await session.logout();
     end();
   });
-  const route = () => open(context, shell);
+  const known = api.ask("GET", `/v1/users/${encodeURIComponent(session.userID)}`).then((user) => {
+    Object.assign(context.me, user);
+    shell.user(user);
+  }, () => {});
+  const route = () => open(context, shell, known);
   client.onstate = (change) => {
     shell.connection(change);
     if (change.state === "closed" && session.userID === null) end();
@@ -51,38 +55,48 @@ function begin() {
   show(document.getElementById("shell"), shell.element);
   document.body.classList.add("signed-in");
   client.start();
-  api.ask("GET", `/v1/users/${encodeURIComponent(session.userID)}`).then((user) => {
-    Object.assign(context.me, user);
-    shell.user(user);
-  }, () => {});
   addEventListener("hashchange", route);
   route();
 }
 
-/** Opens the page that the address names. */
-async function open(context, shell) {
+/** Opens the page that the address names. @param {Promise<void>} known settled when it is known who the user is, or cannot be */
+async function open(context, shell, known) {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
   const [path, query] = location.hash.slice(1).split("?");
-  const parts = path.split("/").filter(Boolean).map(decodeURIComponent);
-  const page = pages[parts[0] ?? "fleet"];
-  shell.current(parts[0] ?? "fleet");
-  if (!page) {
+  const parts = path.split("/").filter(Boolean).map(decoded);
+  const name = parts[0] ?? "fleet";
+  shell.current(name);
+  if (!Object.hasOwn(pages, name)) {
     show(main, failed(new Error("There is no such page."), () => { location.hash = "#/fleet"; }));
     return;
   }
+  const page = pages[name];
   document.title = `${page.title} · Martlet`;
   const place = h("div", {});
   show(main, loading());
   try {
-    await page.mount({ ...context, signal }, place, parts.slice(1), new URLSearchParams(query));
+    if (page.isForAdmins) await known;
+    // Where the role cannot be known, the API's own refusal is shown.
+    const isRefused = page.isForAdmins && !["", "admin"].includes(context.me.role);
+    if (isRefused) show(place, forAdmins(page.title, context.me));
+    else if (!signal.aborted) await page.mount({ ...context, signal }, place, parts.slice(1), new URLSearchParams(query));
     if (!signal.aborted) show(main, place);
   } catch (error) {
-    if (!signal.aborted) show(main, failed(error, () => open(context, shell)));
+    if (!signal.aborted) show(main, failed(error, () => open(context, shell, known)));
   }
   if (!signal.aborted) main.focus({ preventScroll: true });
   scrollTo(0, 0);
+}
+
+/** A part of the address; one that is badly written stands for itself. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function boot() {

@@ -70,7 +70,7 @@ export class Shell {
   /** @param {{ id: string, name: string, role: string }} user */
   user({ id, name, role }) {
     setText(this.#who, name || id);
-    this.#who.title = `${id}, ${role}`;
+    this.#who.title = [id, role].filter(Boolean).join(", ");
     for (const link of this.#nav.children) link.hidden = pages[link.dataset.page].isForAdmins === true && role !== "admin";
   }
 

@@ -47,6 +47,14 @@ export const failed = (error, again) =>
     again && h("button", { type: "button", onclick: again }, "Try again"),
   );
 
+/** Why a page is not shown to somebody. @param {string} title @param {{ id: string, role: string }} me */
+export const forAdmins = (title, { id, role }) => [
+  pageHead(title),
+  h("section", { class: "card" }, empty("For admins", [
+    "You are signed in as ", h("b", {}, wire(id, 64)), `, ${role}. This page is for the role admin, which an admin can give you.`,
+  ])),
+];
+
 /**
  * Shows what is to be had, from the first moment on: loading, then the content, or why there is none and a way to ask again.
  * @template Value
@@ -82,6 +90,7 @@ export function notice(text, kind = "plain") {
  */
 export function action(text, work, { class: name = "", label } = {}) {
   const button = h("button", { type: "button", class: name, "aria-label": label, onclick: async () => {
+    const hadFocus = document.activeElement === button;
     button.disabled = true;
     try {
       await work();
@@ -89,6 +98,8 @@ export function action(text, work, { class: name = "", label } = {}) {
       notice(error.message, "bad");
     } finally {
       button.disabled = false;
+      // What is disabled loses the focus.
+      if (hadFocus && document.activeElement === document.body) button.focus();
     }
   } }, text);
   return button;
@@ -154,18 +165,21 @@ export function ask({ title, about, body, go, danger = false, submit }) {
 /**
  * A table whose rows become blocks on a narrow screen.
  * @param {string[]} columns
- * @param {(Node | string)[][]} rows
+ * @param {Cell[][]} rows
  * @param {{ caption: string, numbers?: number[] }} options `caption` is heard, not seen; `numbers` are columns that stand at the right
+ * @typedef {Node | string | (Node | string | false)[]} Cell
  */
 export const table = (columns, rows, { caption, numbers = [] }) =>
   h("div", { class: "scroller" }, h("table", { class: "stacks" }, h("caption", { class: "unseen" }, caption),
     h("thead", {},
       h("tr", {}, columns.map((name, place) => h("th", { scope: "col", class: numbers.includes(place) ? "number" : undefined }, name)))
     ),
-    h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell, place) =>
-      h("td", { class: numbers.includes(place) ? "number" : undefined, data: place > 0 && columns[place] ? { label: columns[place] } : {} },
-        cell
-      )))))));
+    h("tbody", {}, rows.map((row) => tableRow(columns, row, numbers)))));
+
+/** A row of such a table. @param {string[]} columns @param {Cell[]} row @param {number[]} [numbers] */
+export const tableRow = (columns, row, numbers = []) => h("tr", {}, row.map((cell, place) =>
+  h("td", { class: numbers.includes(place) ? "number" : undefined, data: place > 0 && columns[place] ? { label: columns[place] } : {} },
+    cell)));
 
 /** A list whose further pages are fetched when asked for. @param {() => Promise<void>} more */
 export const moreButton = (more) => h("div", { class: "row more" }, action("Show more", more));
