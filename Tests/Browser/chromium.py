@@ -47,11 +47,13 @@ class Page:
     @classmethod
     @contextlib.asynccontextmanager
     async def open(cls, address):
+        """A tab that shares nothing with others: each has a storage of its own."""
         async with websockets.connect(address, max_size=None, ping_interval=None) as socket:
             page = cls(socket)
             listening = asyncio.create_task(page.listen())
             try:
-                target = (await page.do("Target.createTarget", url="about:blank"))["targetId"]
+                storage = (await page.do("Target.createBrowserContext", disposeOnDetach=True))["browserContextId"]
+                target = (await page.do("Target.createTarget", url="about:blank", browserContextId=storage))["targetId"]
                 page.session = (await page.do("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
                 for domain in ("Page", "Runtime", "Network", "Log"):
                     await page.do(f"{domain}.enable")
@@ -116,18 +118,49 @@ class Page:
 
     async def press(self, selector):
         """Clicks as a mouse does, on the middle of what is there."""
+        await self.click(f"document.querySelector({json.dumps(selector)})", selector)
+
+    async def press_named(self, name, place="#main"):
+        """The same with a button or a link, by what it is called."""
+        named = f"(element) => (element.getAttribute('aria-label') ?? element.innerText.trim()) === {json.dumps(name)}"
+        found = f"[...document.querySelectorAll({json.dumps(place)})].flatMap((e) => [...e.querySelectorAll('button, a')]).find({named})"
+        await self.click(found, f"the button {name}")
+
+    async def click(self, element, what):
         box = await self.until(f"""(() => {{
-            const element = document.querySelector({json.dumps(selector)});
+            const element = {element};
             element?.scrollIntoView({{ block: "center" }});
-            const box = element?.getBoundingClientRect();
+            const box = element?.disabled ? null : element?.getBoundingClientRect();
             return box?.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
-        }})()""", f"{selector} is there")
+        }})()""", f"{what} is there")
         for kind in ("mousePressed", "mouseReleased"):
             await self.do("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
 
+    async def drag(self, start, end):
+        """From one point to another, with the button held."""
+        for kind, (x, y) in (("mousePressed", start), ("mouseMoved", end), ("mouseReleased", end)):
+            await self.do("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+
     async def type(self, selector, text):
-        field = f"document.querySelector({json.dumps(selector)})"
-        await self.until(f"{field}?.focus() ?? document.activeElement === {field}", f"{selector} has the focus")
+        await self.write(f"document.querySelector({json.dumps(selector)})", text, selector)
+
+    async def fill(self, label, text, place="#main"):
+        """Writes into a field, or chooses in it, by its label."""
+        found = f"[...document.querySelectorAll({json.dumps(place)} + ' label')].find((one) => one.innerText.trim() === {json.dumps(label)})"
+        element = f"document.getElementById({found}?.htmlFor)"
+        await self.until(element, f"there is a field {label}")
+        if await self.run(f"{element}.matches('select, input[type=datetime-local]')"):
+            await self.run(f"""(() => {{
+                const input = {element};
+                input.value = {json.dumps(text)};
+                input.dispatchEvent(new Event("change", {{ bubbles: true }}));
+            }})()""")
+        else:
+            await self.write(element, text, label)
+
+    async def write(self, element, text, what):
+        """Replaces what is in a field, as typing does."""
+        await self.until(f"{element}?.focus() ?? ({element}?.select(), document.activeElement === {element})", f"{what} has the focus")
         await self.do("Input.insertText", text=text)
 
     async def key(self, name):

@@ -63,14 +63,22 @@ class Stack:
                     return int(entry.name)
         raise RuntimeError(f"no process of {name} is running")
 
-    def kill(self, name):
-        """Kills a service; what brings it back is answered."""
+    def kill(self, name, by=signal.SIGKILL):
+        """Kills a service; what brings it back is answered, and takes what else it is to be told by its environment."""
         identifier = self.process(name)
         place = pathlib.Path("/proc", str(identifier))
         environment = dict(pair.split("=", 1) for pair in (place / "environ").read_text().split("\0") if pair)
         program = os.readlink(place / "exe")
-        os.kill(identifier, signal.SIGKILL)
-        while (place / "environ").exists() and (place / "status").read_text().split("State:")[1].split()[0] != "Z":
-            time.sleep(0.02)
+        os.kill(identifier, by)
+        # Until it is gone, or waits to be buried.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            while (place / "status").read_text().split("State:")[1].split()[0] != "Z":
+                time.sleep(0.02)
+        return lambda **settings: self.begin([program], {**environment, **settings})
 
-        return lambda: self.begin([program], environment)
+    def restart(self, name, **settings):
+        """Ends a service and begins it anew with these settings; answers when it is ready."""
+        self.kill(name, by=signal.SIGTERM)(**settings)
+        address = self.report["services"][name]["admin"] + "/readyz"
+        subprocess.run(["curl", "--fail", "--silent", "--retry", "100", "--retry-all-errors", "--retry-delay", "1", "--retry-max-time", "30",
+                        "--output", "/dev/null", address], check=True)

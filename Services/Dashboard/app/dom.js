@@ -45,6 +45,18 @@ export function show(element, ...children) {
 }
 
 /**
+ * Puts elements into a list in this order. What is in its place already is not touched, so that it keeps the focus and what is open.
+ * @param {Element} list
+ * @param {Element[]} elements
+ */
+export function arrange(list, elements) {
+  elements.forEach((element, place) => {
+    if (list.children[place] !== element) list.insertBefore(element, list.children[place] ?? null);
+  });
+  while (list.childElementCount > elements.length) list.lastElementChild.remove();
+}
+
+/**
  * Sets a text, touching the page only when it is another.
  * @param {Node} node
  * @param {unknown} value

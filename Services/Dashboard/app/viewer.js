@@ -34,7 +34,9 @@ export class Viewer {
     [this.#session, this.#signal] = [session, signal];
     signal.addEventListener("abort", () => {
       for (const watch of this.#all) watch.close();
-      this.#socket?.close();
+      // One that is not open yet is closed when it is: browsers complain of the other.
+      if (this.#socket?.readyState === 0) this.#socket.onopen = ({ target }) => target.close();
+      else this.#socket?.close();
     });
   }
 

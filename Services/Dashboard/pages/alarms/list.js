@@ -1,6 +1,6 @@
 // Alarms, newest first, as they are raised, acknowledged and cleared.
 
-import { h, show, wire } from "../../app/dom.js";
+import { arrange, h, show, wire } from "../../app/dom.js";
 import { mayOperate } from "../../app/commanding.js";
 import { moment, number, plain } from "../../app/format.js";
 import { action, empty, failed, loading, moreButton, notice } from "../../app/ui.js";
@@ -14,6 +14,8 @@ export class AlarmList {
   #context;
   #path;
   #rows = h("ol", { class: "rows" });
+  /** The rows, by alarm, with what they were drawn from. @type {Map<number, { text: string, element: Element }>} */
+  #drawn = new Map();
   #foot = h("div", {});
   #state = "open";
   #cursor;
@@ -45,6 +47,7 @@ export class AlarmList {
     this.#state = state;
     this.#cursor = undefined;
     if (!isQuiet) {
+      this.#drawn.clear();
       show(this.#rows);
       show(this.#foot, loading());
     }
@@ -62,14 +65,33 @@ export class AlarmList {
       this.#path,
       { query: { limit: 50, state: this.#state || undefined, cursor: this.#cursor }, signal },
     );
-    if (isFirst) show(this.#rows);
-    this.#rows.append(...alarms.map((alarm) => this.#draw(alarm)));
+    const elements = alarms.map((alarm) => this.#element(alarm));
+    if (isFirst) {
+      arrange(this.#rows, elements);
+      const ids = new Set(alarms.map(({ alarm_id }) => alarm_id));
+      for (const id of this.#drawn.keys()) if (!ids.has(id)) this.#drawn.delete(id);
+    } else {
+      this.#rows.append(...elements);
+    }
     this.#cursor = next_cursor;
     show(this.#foot, next_cursor !== null ? moreButton(() => this.#more())
       : this.#rows.childElementCount === 0 && empty(
         this.#state === "open" ? "All is well" : "No alarms",
         this.#state === "open" ? "No alarm is open." : "Alarms that were raised and cleared are kept here.",
       ));
+  }
+
+  /** An alarm's row: the one that is there, where nothing about it is new. */
+  #element(alarm) {
+    const [text, known] = [JSON.stringify(alarm), this.#drawn.get(alarm.alarm_id)];
+    if (known?.text === text) return known.element;
+    const element = this.#draw(alarm);
+    this.#drawn.set(alarm.alarm_id, { text, element });
+    if (known?.element.contains(document.activeElement)) {
+      known.element.replaceWith(element);
+      element.querySelector("a").focus();
+    }
+    return element;
   }
 
   #draw(alarm) {
@@ -80,7 +102,10 @@ export class AlarmList {
     const appliance = this.#context.fleet.appliances.get(appliance_id);
     const acknowledge = state === "open" && !acknowledged_at && appliance && mayOperate(appliance) && action("Acknowledge", async () => {
       const next = await this.#context.api.ask("POST", `/v1/appliances/${encodeURIComponent(appliance_id)}/alarms/${alarm_id}/acknowledge`);
-      element.replaceWith(this.#draw(next));
+      const row = this.#element(next);
+      element.replaceWith(row);
+      // The button that had the focus is gone.
+      if (document.activeElement === document.body) row.querySelector("a").focus();
       notice("Acknowledged: everyone who watches has been told.");
     }, { class: "small primary", label: `Acknowledge ${name.slice(0, 80)} at ${appliance_id}` });
     const element = h("li", { class: "alarm", data: { state, id: String(alarm_id) } }, h("div", { class: "grow" },

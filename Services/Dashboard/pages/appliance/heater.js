@@ -158,7 +158,8 @@ function makeSetpoints(appliance, line) {
     )
   );
   let known = {};
-  const form = h("form", { class: "stack", onsubmit: async (event) => {
+  // The arrows go in tenths, but what lies between is a temperature too.
+  const form = h("form", { class: "stack", noValidate: true, onsubmit: async (event) => {
     event.preventDefault();
     const parameters = Object.fromEntries(
       Object.entries(inputs).filter(

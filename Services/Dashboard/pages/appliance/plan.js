@@ -10,7 +10,11 @@ const ZONES_MAX = 40;
 /** The drawing's own units. */
 const [WIDTH, HEIGHT, MARGIN] = [640, 260, 40];
 
-const point = (value) => (isNumber(object(value).x) && isNumber(object(value).y) ? { x: value.x, y: value.y } : null);
+/** What lies farther away is no place: the drawing could not be scaled to it. */
+const FAR = 1e9;
+
+const isPlace = (value) => isNumber(value) && Math.abs(value) <= FAR;
+const point = (value) => (isPlace(object(value).x) && isPlace(object(value).y) ? { x: value.x, y: value.y } : null);
 
 export class Plan {
   element = svg("svg", { class: "plan", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "Plan with the robot's position" });

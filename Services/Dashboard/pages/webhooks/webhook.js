@@ -1,13 +1,17 @@
 // One webhook: its settings, and every delivery with every attempt.
 
 import { h, show, wire } from "../../app/dom.js";
-import { counted, moment, plain } from "../../app/format.js";
+import { counted, localTime, moment, plain } from "../../app/format.js";
 import { action, ask, check, choice, empty, failed, field, loading, moreButton, notice, pageHead } from "../../app/ui.js";
 import { askWebhook, showSecret, stateBadge } from "../webhooks.js";
 
 const TONES = { pending: "active", delivered: "good", dead: "bad" };
 /** How long the answer to a test is waited for, in seconds. */
 const TEST_WAIT_S = 10;
+/** What is due now is looked at again each second, so many times: an attempt takes 15 s at most. */
+const [LOOK_MS, LOOKS_MAX] = [1_000, 20];
+/** At a time. */
+const LOOKED_MAX = 10;
 
 /** @param {import("../../app/main.js").Context} context @param {Element} place @param {string} id */
 export async function mountWebhook(context, place, id) {
@@ -21,6 +25,11 @@ export async function mountWebhook(context, place, id) {
     webhook = await api.ask("PATCH", path, { body });
     draw();
   };
+  // An attempt may have ended it, or brought it back.
+  deliveries.onattempt = async () => {
+    webhook = await api.ask("GET", path, { signal }).catch(() => webhook);
+    draw();
+  };
   const draw = () => {
     const switched = action(webhook.enabled ? "Disable" : "Enable", () => change({ enabled: !webhook.enabled }));
     show(head, h("p", { class: "small" }, h("a", { href: "#/webhooks" }, "Webhooks")), pageHead(wire(webhook.name, 80), stateBadge(webhook),
@@ -30,7 +39,8 @@ export async function mountWebhook(context, place, id) {
           state === "delivered" ? "The receiver took the test." : `The test is ${state}: the delivery below tells why.`,
           state === "delivered" ? "plain" : "bad",
         );
-        deliveries.reload();
+        await deliveries.reload();
+        deliveries.onattempt();
       }, { class: "primary" }),
       h("button", { type: "button", onclick: () => askWebhook(context, webhook, change) }, "Change…"), switched,
       h("button", { type: "button", onclick: () => askRotation(api, path) }, "New secret…"),
@@ -53,16 +63,22 @@ export async function mountWebhook(context, place, id) {
 
 class Deliveries {
   element;
+  /** Called when an attempt has ended that was under way. */
+  onattempt = () => {};
   #api;
   #path;
   #signal;
   #rows = h("ol", { class: "rows" });
+  /** What is shown, by id. @type {Map<number, { delivery: any, element: Element }>} */
+  #shown = new Map();
+  #timer;
   #foot = h("div", {});
   #cursor;
   #state = choice({ "": "All", pending: "Pending", delivered: "Delivered", dead: "Given up" }, "", { onchange: () => this.reload() });
 
   constructor(api, path, signal) {
     [this.#api, this.#path, this.#signal] = [api, path, signal];
+    signal.addEventListener("abort", () => clearTimeout(this.#timer));
     this.element = h("section", { class: "card flush" }, h("header", {}, h("h2", {}, "Deliveries"), h(
       "div",
       { class: "row" },
@@ -73,6 +89,7 @@ class Deliveries {
 
   async reload() {
     this.#cursor = undefined;
+    this.#shown.clear();
     show(this.#rows);
     show(this.#foot, loading());
     await this.#more().catch((error) => { if (!this.#signal.aborted) show(this.#foot, failed(error, () => this.reload())); });
@@ -84,7 +101,8 @@ class Deliveries {
       `${this.#path}/deliveries`,
       { query: { limit: 30, cursor: this.#cursor, state: this.#state.value || undefined }, signal: this.#signal },
     );
-    this.#rows.append(...page.deliveries.map((delivery) => this.#draw(delivery)));
+    for (const delivery of page.deliveries) this.#put(delivery);
+    this.#lookAgain();
     this.#cursor = page.next_cursor;
     show(
       this.#foot,
@@ -95,15 +113,49 @@ class Deliveries {
     );
   }
 
+  /**
+   * Shows a delivery in its place, where what was open and had the focus keeps that; or at the end.
+   * @param {any} delivery
+   * @param {boolean} [isPressed] its button was pressed, which is disabled meanwhile and has lost the focus
+   */
+  #put(delivery, isPressed = false) {
+    const element = this.#draw(delivery);
+    const before = this.#shown.get(delivery.id)?.element;
+    this.#shown.set(delivery.id, { delivery, element });
+    if (!before) return this.#rows.append(element);
+    const [details, hasFocus] = [element.querySelector("details"), before.contains(document.activeElement)];
+    if (details) details.open = before.querySelector("details")?.open === true;
+    before.replaceWith(element);
+    if (hasFocus || (isPressed && document.activeElement === document.body)) element.querySelector("button")?.focus();
+  }
+
+  /** Looks again at what is tried just now, until it is known what became of it. */
+  #lookAgain(looks = LOOKS_MAX) {
+    clearTimeout(this.#timer);
+    const isDue = ({ state, due_at }) => state === "pending" && Date.parse(due_at) <= Date.now() + LOOK_MS;
+    const due = [...this.#shown.values()].map(({ delivery }) => delivery).filter(isDue).slice(0, LOOKED_MAX);
+    if (due.length === 0 || looks === 0 || this.#signal.aborted) return;
+    this.#timer = setTimeout(async () => {
+      const ask = ({ id }) => this.#api.ask("GET", `${this.#path}/deliveries/${id}`, { signal: this.#signal }).catch(() => null);
+      const found = await Promise.all(due.map(ask));
+      const changed = found.filter((next, place) => next && this.#shown.has(next.id) &&
+        (next.state !== due[place].state || next.attempts.length !== due[place].attempts.length));
+      for (const delivery of changed) this.#put(delivery);
+      if (changed.length > 0) this.onattempt();
+      this.#lookAgain(looks - 1);
+    }, LOOK_MS);
+  }
+
   #draw(delivery) {
     const { id, type, message_id, appliance_id, state, created_at, due_at, attempts } = delivery;
     const last = attempts.at(-1);
-    const retry = action("Retry", async () => {
-      const next = await this.#api.ask("POST", `${this.#path}/deliveries/${id}/retry`);
-      element.replaceWith(this.#draw(next));
+    const again = state === "pending" ? "Try now" : "Retry";
+    const retry = action(again, async () => {
+      this.#put(await this.#api.ask("POST", `${this.#path}/deliveries/${id}/retry`), true);
+      this.#lookAgain();
       notice("It is tried again now.");
-    }, { class: "small", label: `Retry ${message_id}` });
-    const element = h("li", {}, h("div", { class: "grow" }, h("span", { class: "name" }, wire(type, 64)),
+    }, { class: "small", label: `${again} ${message_id}` });
+    return h("li", {}, h("div", { class: "grow" }, h("span", { class: "name" }, wire(type, 64)),
       h("span", { class: "muted small" },
         moment(created_at),
         appliance_id ? [" · ", wire(appliance_id, 64)] : "",
@@ -124,13 +176,11 @@ class Deliveries {
             failure && status ? ` (${plain(failure)})` : "",
           ),
           detail && h("pre", {}, wire(detail, 4096))))))),
-    h("span", { class: `badge ${TONES[state]}` }, state === "dead" ? "given up" : state), state !== "pending" && retry);
-    return element;
+    h("span", { class: `badge ${TONES[state]}` }, state === "dead" ? "given up" : state), attempts.length > 0 && retry);
   }
 
   #askReplay() {
-    const local = (at) => new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-    const since = h("input", { type: "datetime-local", required: true, value: local(Date.now() - 86_400_000) });
+    const since = h("input", { type: "datetime-local", required: true, value: localTime(Date.now() - 86_400_000) });
     const until = h("input", { type: "datetime-local" });
     const all = check("Also what was delivered");
     ask({
