@@ -4,9 +4,12 @@ import base64
 import contextlib
 import json
 import pathlib
-import tempfile
+import sys
 
 import websockets
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "Chromium"))
+from headless import headless
 
 DEADLINE_SECONDS = 20
 
@@ -14,21 +17,13 @@ DEADLINE_SECONDS = 20
 @contextlib.asynccontextmanager
 async def chromium(*flags):
     """The address of a fresh browser's protocol; it ends with the block."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        process = await asyncio.create_subprocess_exec(
-            "chromium-headless-shell", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-            "--autoplay-policy=no-user-gesture-required", "--disable-features=WebRtcHideLocalIpsWithMdns", "--remote-debugging-port=0",
-            f"--user-data-dir={profile}", *flags, "about:blank", stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL)
-        try:
-            told = pathlib.Path(profile, "DevToolsActivePort")
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                while not (told.exists() and told.read_text().count("\n") >= 1):
-                    await asyncio.sleep(0.05)
-            port, path = told.read_text().split("\n")[:2]
-            yield f"ws://127.0.0.1:{port}{path}"
-        finally:
-            process.terminate()
-            await process.wait()
+    with headless("about:blank", "--hide-scrollbars", *flags) as profile:
+        told = profile / "DevToolsActivePort"
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not (told.exists() and told.read_text().count("\n") >= 1):
+                await asyncio.sleep(0.05)
+        port, path = told.read_text().split("\n")[:2]
+        yield f"ws://127.0.0.1:{port}{path}"
 
 
 class Page:

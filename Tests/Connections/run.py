@@ -3,10 +3,13 @@
 run.py [NAME…]     only scripts whose names contain one of these
 """
 import asyncio
+import pathlib
 import sys
-import tempfile
 
 import server
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "Chromium"))
+from headless import headless
 
 LIMIT_SECONDS = 600
 
@@ -16,15 +19,8 @@ async def main(names):
     reported = loop.create_future()
     files, sockets = await server.serve(lambda body: loop.call_soon_threadsafe(reported.set_result, body))
     page = f"http://127.0.0.1:{files}/browser.html?sockets={sockets}&only={','.join(names)}"
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        browser = await asyncio.create_subprocess_exec(
-            "chromium-headless-shell", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0",
-            f"--user-data-dir={profile}", page, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL)
-        try:
-            results = await asyncio.wait_for(reported, LIMIT_SECONDS)
-        finally:
-            browser.terminate()
-            await browser.wait()
+    with headless(page):
+        results = await asyncio.wait_for(reported, LIMIT_SECONDS)
     for result in results:
         print("ok  " if not result["failures"] else "FAIL", result["name"], *(f"\n       {failure}" for failure in result["failures"]))
     failed = sum(bool(result["failures"]) for result in results)

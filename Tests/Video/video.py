@@ -11,12 +11,14 @@ import json
 import os
 import pathlib
 import sys
-import tempfile
 import threading
 import time
 import urllib.parse
 
 from camera import Camera, tell
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "Chromium"))
+from headless import headless
 
 DEADLINE_SECONDS = float(os.environ.get("LIMIT", "60"))
 
@@ -45,14 +47,6 @@ def serve_page(reports):
     return server.server_port
 
 
-async def browse(url, profile):
-    """Headless Chromium on a page. Without the names that hide local addresses, which only a local network could resolve."""
-    return await asyncio.create_subprocess_exec(
-        "chromium-headless-shell", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required",
-        "--disable-features=WebRtcHideLocalIpsWithMdns", "--remote-debugging-port=0", f"--user-data-dir={profile}", url,
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL)
-
-
 async def main(device_url, viewer_url, device):
     loop = asyncio.get_running_loop()
     seen = {"frames": 0}
@@ -72,14 +66,11 @@ async def main(device_url, viewer_url, device):
         "url": viewer_url, "token": os.environ["TOKEN"], "device": device, "frames": os.environ.get("FRAMES", "30"),
         "policy": os.environ.get("POLICY", "all"),
     })
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        browser = await browse(f"http://127.0.0.1:{serve_page(report)}/?{query}", profile)
+    with headless(f"http://127.0.0.1:{serve_page(report)}/?{query}"):
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 await asyncio.gather(ended.wait(), camera.ended.wait())
         finally:
-            browser.terminate()
-            await browser.wait()
             camera_task.cancel()
     tell(frames=seen["frames"])
 

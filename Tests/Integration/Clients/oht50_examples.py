@@ -8,10 +8,12 @@ and a status have come. Exit status 1 when they do not come in time.
 import http.server
 import json
 import os
-import subprocess
+import pathlib
 import sys
-import tempfile
 import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "Chromium"))
+from headless import headless
 
 DEADLINE_SECONDS = 60
 seen, done = set(), threading.Event()
@@ -64,16 +66,8 @@ def run_javascript(text):
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        browser = subprocess.Popen(
-            ["chromium-headless-shell", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0",
-             f"--user-data-dir={profile}", f"http://127.0.0.1:{server.server_port}/"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            return done.wait(DEADLINE_SECONDS)
-        finally:
-            browser.terminate()
-            browser.wait()
+    with headless(f"http://127.0.0.1:{server.server_port}/"):
+        return done.wait(DEADLINE_SECONDS)
 
 
 language, file, gateway = sys.argv[1:]
