@@ -100,7 +100,7 @@ let package = Package(
     shared("EventLog", ["Digests", "Models", "RedisClient", .product(name: "NIOCore", package: "swift-nio"), lifecycle, logging]),
     tests(of: "EventLog", nio + ["Models", "RedisClient", "LocalStack", lifecycle, logging]),
     shared("Store", ["Models", "Digests", "PostgresClient", "RuleEvaluation"], resources: [.embedInCode("Migrations")]),
-    tests(of: "Store", ["Models", "PostgresClient", "LocalStack", logging]),
+    tests(of: "Store", ["Models", "PostgresClient", "RuleEvaluation", "LocalStack", logging]),
     shared(
       "LogConsumer", ["Backoff", "EventLog", "Models", "PostgresClient", "ServiceRuntime", "Store", lifecycle, logging, metrics]),
     tests(of: "LogConsumer", ["EventLog", "Models", "Store"]),

@@ -93,6 +93,9 @@ import Testing
     Row("deleteExperiment", "DELETE", controller + "/experiments/x-1", [204, 403, 403, 404, 404]),
     Row("createRule", "POST", "/api/v1/rules", #"{"id":"new-%","when":{"no_data_seconds":60}}"#, [403, 403, 403, 403, 201]),
     Row("validateRule", "POST", "/api/v1/rules/validate", #"{"id":"r","when":{"no_data_seconds":60}}"#, [403, 403, 403, 403, 204]),
+    Row(
+      "backtestRule", "POST", "/api/v1/rules/backtest?appliance_id=EPIC-001&from=2026-02-14T00:00:00Z",
+      #"{"id":"r","when":{"no_data_seconds":60}}"#, [403, 403, 403, 403, 200]),
     Row("listRules", "GET", "/api/v1/rules", [403, 403, 403, 403, 200]),
     Row("getRule", "GET", "/api/v1/rules/r-1", [403, 403, 403, 403, 200]),
     Row("replaceRule", "PUT", "/api/v1/rules/r-1", #"{"id":"r-1","when":{"no_data_seconds":60}}"#, [403, 403, 403, 403, 200]),

@@ -67,6 +67,41 @@ import Testing
     }
   }
 
+  @Test func `A draft is tried over stored events, at one appliance that it concerns`() async throws {
+    try await APIFixture.run { fixture in
+      _ = try await fixture.stack.postgres.query(
+        """
+        SELECT make_event_partitions('2026-02-14', '2026-02-14');
+        INSERT INTO events (received_at, log_seq, shard, appliance_id, type, timestamp, late, data)
+        SELECT timestamptz '2026-02-14T12:00:00Z' + n * interval '1 s', 0, 0, 'EPIC-001', 'telemetry',
+          timestamptz '2026-02-14T12:00:00Z' + n * interval '1 s', false, json_build_object('t', n % 100)
+        FROM generate_series(0, 299) AS n;
+        """)
+      let root = try await fixture.token("root")
+      func ask(_ query: String, _ when: String, _ more: String = "") async throws -> APIFixture.Answer {
+        let body = #"{"id":"draft","enabled":false,"when":\#(when)\#(more)}"#
+        return try await fixture.ask(Question("POST", "/api/v1/rules/backtest?" + query, token: root, body: body))
+      }
+      let hot = #"{"metric":"t","operator":">","value":80}"#
+      let window = "appliance_id=EPIC-001&from=2026-02-14T12:01:00Z&to=2026-02-14T12:04:00Z"
+      let found = try await ask(window, hot)
+      #expect(found.status == 200 && found.count("firings") == 2 && found.count("alarms") == 2, "\(found.body)")
+      #expect(found.text("firings.0.fired_at") == "2026-02-14T12:01:21Z" && found.text("firings.0.metric") == "t", "\(found.body)")
+      #expect(found.text("alarms.0.raised_at") == "2026-02-14T12:01:21Z" && found.text("alarms.0.cleared_at") == "2026-02-14T12:01:40Z")
+      #expect(found.text("until") == "2026-02-14T12:04:00Z" && found.body.contains(#""concerned":true"#))
+
+      let elsewhere = try await ask(window, hot, #","appliances":["OTHER-*"]"#)
+      #expect(elsewhere.count("firings") == 0 && elsewhere.body.contains(#""concerned":false"#), "\(elsewhere.body)")
+      let standing = try await ask("appliance_id=EPIC-001&from=2026-02-14T12:01:30Z&to=2026-02-14T12:01:35Z", hot)
+      #expect(standing.count("firings") == 0 && standing.text("alarms.0.raised_at") == "2026-02-14T12:01:21Z", "\(standing.body)")
+      #expect(try await ask("appliance_id=EPIC-404&from=2026-02-14T12:00:00Z", hot).code == "appliance_not_found")
+      #expect(try await ask(window, #"{"metric":"t","operator":">"}"#).text("errors.0.place") == "/when/value")
+      #expect(try await ask("appliance_id=EPIC-001&from=2126-02-14T12:00:00Z", hot).text("errors.0.place") == "from")
+      #expect(try await ask("appliance_id=EPIC-001", hot).text("errors.0.place") == "from")
+      #expect(try await fixture.ask(Question(path: "/api/v1/rules", token: root)).count("rules") == 0, "nothing is stored")
+    }
+  }
+
   @Test func `Of many who acknowledge an alarm one is the first, and it is told once`() async throws {
     try await APIFixture.run { fixture in
       _ = try await fixture.stack.postgres.query(

@@ -72,7 +72,10 @@ class Page:
         async for text in self.socket:
             message = json.loads(text)
             if "id" in message:
-                self.answers.pop(message["id"]).set_result(message)
+                answer = self.answers.pop(message["id"])
+                # Nobody waits any more for one that came too late.
+                if not answer.done():
+                    answer.set_result(message)
             else:
                 self.take(message["method"], message["params"])
 
@@ -166,14 +169,17 @@ class Page:
         await self.do("Input.dispatchKeyEvent", type="keyUp", key=name, code=name, windowsVirtualKeyCode=code)
 
     async def size(self, width, height, scale=1, mobile=False):
+        self.screen = (width, height, scale, mobile)
         await self.do("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile)
 
     async def theme(self, name):
         await self.do("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
 
     async def picture(self, path):
-        """The whole page, up to three screens of it."""
-        size = await self.run("[innerWidth, Math.min(document.documentElement.scrollHeight, 3 * innerHeight)]")
-        clip = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
-        data = (await self.do("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip))["data"]
+        """The whole page, up to three screens of it: on a screen so high, where nothing sticks to an edge that is not there."""
+        screen = self.screen
+        width, height = await self.run("[innerWidth, Math.min(document.documentElement.scrollHeight, 3 * innerHeight)]")
+        await self.size(width, height, *screen[2:])
+        data = (await self.do("Page.captureScreenshot", format="png"))["data"]
         path.write_bytes(base64.b64decode(data))
+        await self.size(*screen)

@@ -18,7 +18,7 @@ from scenes import (
     use_the_keyboard, watch_camera, watch_cooker, watch_fleet, watch_heater, watch_robot, zoom_into_history,
 )
 from stack import Stack
-from using import publisher, say
+from using import Greenhouse, publisher, say
 from webhooks import Receiver, fire_rule, send_again
 
 ACCOUNTS = """
@@ -32,7 +32,7 @@ appliances:
 """
 
 
-async def play(page, stack, client, receiver, guest, pictures, names):
+async def play(page, stack, client, greenhouse, receiver, guest, pictures, names):
     """Every scene, one after the other; answers how many went wrong."""
     scenes = {
         "signs in": lambda: sign_in(page, stack),
@@ -45,15 +45,15 @@ async def play(page, stack, client, receiver, guest, pictures, names):
         "changes a heater's setpoints": lambda: set_heater(page),
         "acknowledges a heater's alarm": lambda: watch_heater(page),
         "starts and stops an experiment": lambda: run_experiment(page),
-        "sees a rule fire and its webhook delivered": lambda: fire_rule(page, client, receiver),
+        "sees a rule fire and its webhook delivered": lambda: fire_rule(page, greenhouse, receiver),
         "retries and replays deliveries": lambda: send_again(page, receiver, pictures),
         "reads the audit log": lambda: read_audit_log(page, stack),
         "tells a guest what is for admins": lambda: look_as_a_guest(guest, stack, pictures),
         "tells how the services are": lambda: look_at_system(page, stack),
         "watches a camera": lambda: watch_camera(page, stack, pictures),
         "survives the death of both gateways": lambda: survive_the_gateways(page, stack, client),
-        "shows hostile texts as text": lambda: show_hostile(page, client, pictures),
         "looks right on every page": lambda: look_at_every_page(page, pictures),
+        "shows hostile texts as text": lambda: show_hostile(page, client, pictures),
         "is measured": lambda: measure(page, stack, client),
     }
     wanted = [name for name in scenes if not names or name == "signs in" or any(part in name for part in names)]
@@ -95,13 +95,15 @@ async def main(programs, pictures, *names):
         proof = stack.ctl("token", "--device", "LAB-1", "--lifetime", "1h")
         stack.keep("simulate", "webmacs", "LAB-1", "--url", f"{stack.report['web_socket']}/controller/telemetry", MARTLET_DEVICE_SECRET=proof)
         client = publisher(stack)
+        greenhouse = Greenhouse(client)
         async with chromium() as address, Page.open(address) as page, Page.open(address) as guest:
             await page.theme("light")
             await page.size(1280, 860)
             await page.go(stack.page)
-            await page.until("document.querySelector('input[name=user]')")
+            await page.until("document.querySelector('input[name=user]') && document.images[0].complete")
             await page.picture(pictures / "signin-light-desk.png")
-            failed = await play(page, stack, client, receiver, guest, pictures, names)
+            failed = await play(page, stack, client, greenhouse, receiver, guest, pictures, names)
+        greenhouse.end()
         client.loop_stop()
     return 1 if failed else 0
 

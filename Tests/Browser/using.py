@@ -1,6 +1,8 @@
 """What the scenes share: devices that say something, an app beside the page, and how the page is asked."""
 import asyncio
+import itertools
 import json
+import math
 import os
 import pathlib
 import subprocess
@@ -44,6 +46,23 @@ def publisher(stack):
 
 def tell(client, appliance, kind, data):
     client.publish(f"martlet/{appliance}/events/{kind}", json.dumps(data), qos=1).wait_for_publish(10)
+
+
+class Greenhouse:
+    """A device that tells a temperature each second, which swings around its level."""
+
+    def __init__(self, client):
+        self.client, self.level = client, 24
+        self.telling = asyncio.create_task(self.tell())
+
+    async def tell(self):
+        for second in itertools.count():
+            temperature = round(self.level + 3 * math.sin(second / 5), 2)
+            self.client.publish("martlet/greenhouse-7/events/telemetry", json.dumps({"temperature": temperature}), qos=1)
+            await asyncio.sleep(1)
+
+    def end(self):
+        self.telling.cancel()
 
 
 # MARK: The page

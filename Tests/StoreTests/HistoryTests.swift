@@ -1,6 +1,7 @@
 import LocalStack
 import Models
 import PostgresClient
+import RuleEvaluation
 import Testing
 
 @testable import Store
@@ -31,6 +32,36 @@ import Testing
       position = page.next
     } while position != nil && pages.count < 100
     return pages
+  }
+
+  // MARK: Rules over the past
+
+  /// 2500 events, one a second, with a number that goes from 0 to 99 again and again.
+  private static let sawtooth = """
+    INSERT INTO events (received_at, log_seq, shard, appliance_id, type, timestamp, late, data)
+    SELECT timestamptz '2026-02-14T12:00:00Z' + n * interval '1 s', 0, 0, 'EPIC-001', 'telemetry',
+      timestamptz '2026-02-14T12:00:00Z' + n * interval '1 s', false, json_build_object('t', n % 100)
+    FROM generate_series(0, 2499) AS n;
+    """
+
+  @Test func `A replay ends where a limit is reached, and says up to where it came`() async throws {
+    let rule = try Rule(parsing: Array(#"{"id":"r","when":{"metric":"t","operator":">","value":89}}"#.utf8))
+    try await withHistory(Self.sawtooth) { history in
+      let window = HistoryWindow(from: noon, to: noon + .seconds(2450))
+      // Limits are looked at after each page of a thousand, whose last event was taken in.
+      let cases: [(ReplayLimits, until: Duration, firings: Int)] = [
+        (ReplayLimits(effectsMax: 1000), .seconds(2450), 24),
+        (ReplayLimits(eventsMax: 3000, effectsMax: 1000), .seconds(2450), 24),
+        (ReplayLimits(eventsMax: 1001, effectsMax: 1000), .seconds(1999), 20),
+        (ReplayLimits(effectsMax: 3), .seconds(999), 10),
+        (ReplayLimits(effectsMax: 1000, time: .zero), .seconds(999), 10),
+      ]
+      for (limits, until, firings) in cases {
+        let found = try await history.replay(rule, of: cooker, in: window, limits: limits)
+        #expect(found.until - noon == until, "\(limits)")
+        #expect(found.effects.count { if case .fired = $0 { true } else { false } } == firings, "\(limits)")
+      }
+    }
   }
 
   // MARK: Events

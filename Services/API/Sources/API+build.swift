@@ -71,6 +71,7 @@ package enum APIService {
     routes += ExperimentRoutes(store: controllers, announcer: announcer).routes
     routes += DatapointRoutes(gate: gate, latest: LatestReadings(controllers), roles: configuration.roles).routes
     routes += RuleRoutes(rules: RuleStore(pool)).routes
+    routes += BacktestRoutes(history: history, accounts: accounts).routes
     routes += AlarmRoutes(alarms: AlarmStore(pool)).routes
     routes += AuditRoutes(audit: AuditStore(pool)).routes
     routes += DocumentRoutes(of: routes.map(\.operation)).routes

@@ -58,8 +58,11 @@ export class Chart {
   #series;
   #unit;
   #area = h("div", { class: "chart-area" });
+  #nothing = h("p", { class: "chart-nothing muted", hidden: true }, "No values in this time");
   #legend = h("div", { class: "legend number", "aria-hidden": "true" });
   #graph;
+  /** Stretches and moments that are marked behind the lines. @type {{ spans: [number, number][], moments: number[] }} */
+  #marks = { spans: [], moments: [] };
   #window_ms;
   #zoomed = null;
   #isAsked = false;
@@ -73,7 +76,7 @@ export class Chart {
     [this.#series, this.#unit, this.#window_ms] = [series, unit, window_ms];
     this.element = h("figure", { class: "chart" },
       h("figcaption", { class: "row apart" }, h("h2", { class: "small" }, wire(label, 80)), this.#legend),
-      this.#area,
+      h("div", { class: "chart-frame" }, this.#area, this.#nothing),
     );
     this.#label();
     const redraw = () => this.#build();
@@ -92,6 +95,7 @@ export class Chart {
   /** @param {Row[]} rows all that there is to draw, oldest first */
   set(rows) {
     this.#rows = rows;
+    this.#nothing.hidden = rows.length > 0;
     this.#ask();
   }
 
@@ -99,12 +103,23 @@ export class Chart {
   add(row) {
     if (this.#rows.length > 0 && row[0] < this.#rows.at(-1)[0]) return;
     this.#rows.push(row);
+    this.#nothing.hidden = true;
     if (this.#window_ms !== undefined) {
       const oldest = row[0] - this.#window_ms;
       const kept = this.#rows.findIndex(([at]) => at >= oldest);
       if (kept > 0) this.#rows.splice(0, kept);
     }
     if (this.#rows.length > ROWS_MAX) this.#rows.splice(0, this.#rows.length - ROWS_MAX);
+    this.#ask();
+  }
+
+  /**
+   * Marks stretches of time, and moments, behind the lines.
+   * @param {[number, number][]} spans
+   * @param {number[]} moments
+   */
+  mark(spans, moments) {
+    this.#marks = { spans, moments };
     this.#ask();
   }
 
@@ -137,6 +152,7 @@ export class Chart {
     if (!globalThis.Dygraph || !this.#area.isConnected) return;
     this.#graph?.destroy();
     const [line, text] = [colour("line"), colour("muted")];
+    const [shade, stroke] = [colour("bad-soft"), colour("bad")];
     this.#graph = new Dygraph(this.#area, this.#rows.length > 0 ? this.#rows : [[Date.now(), ...this.#series.map(() => null)]], {
       labels: ["x", ...this.#series.map((_, place) => `y${place}`)],
       colors: this.#series.map(
@@ -159,11 +175,20 @@ export class Chart {
       yRangePad: 12,
       xRangePad: 2,
       highlightCircleSize: 3, animatedZooms: false, dateWindow: this.#zoomed, legend: "never",
+      underlayCallback: (canvas, area, graph) => this.#drawMarks(canvas, area, graph, shade, stroke),
       highlightCallback: (_, at, points) => this.#label(at, points.map(({ name, yval }) => [Number(name.slice(1)), yval])),
       unhighlightCallback: () => this.#label(),
       zoomCallback: (from, to) => this.#zoomBy(from, to),
       drawCallback: (graph, isInitial) => { if (!isInitial && !this.#isDrawing) this.#moved(graph); },
     });
+  }
+
+  #drawMarks(canvas, { x, y, w, h: height }, graph, shade, stroke) {
+    const place = (at) => Math.max(x, Math.min(x + w, graph.toDomXCoord(at)));
+    canvas.fillStyle = shade;
+    for (const [from, to] of this.#marks.spans) canvas.fillRect(place(from), y, Math.max(1, place(to) - place(from)), height);
+    canvas.fillStyle = stroke;
+    for (const at of this.#marks.moments) if (place(at) === graph.toDomXCoord(at)) canvas.fillRect(place(at), y, 1, height);
   }
 
   #zoomBy(from, to) {

@@ -7,19 +7,6 @@ import Synchronization
 
 /// Answers that are too long for memory: written page by page, each read only when the client has taken the one before.
 final class Exports: Sendable {
-  /// Held by one export: left with its last byte, or when its answer is thrown away before that.
-  private final class Place: Sendable {
-    private let exports: Exports
-    private let isHeld = Atomic(true)
-
-    init(_ exports: Exports) { self.exports = exports }
-    deinit { leave() }
-
-    func leave() {
-      if isHeld.exchange(false, ordering: .relaxed) { exports.running.withLock { $0 -= 1 } }
-    }
-  }
-
   /// What is left of an export.
   struct Page<Position: Sendable>: Sendable {
     let text: [UInt8]
@@ -27,27 +14,27 @@ final class Exports: Sendable {
     let next: Position?
   }
 
-  private let runningMax: Int
+  private let places: Places
   private let gate: AccessGate
-  private let running = Mutex(0)
 
   /// A client that takes nothing for so long is let go.
   private static let patience = Duration.seconds(60)
 
   /// - Parameter runningMax: exports at a time; each holds a database connection while it reads a page.
   init(runningMax: Int, gate: AccessGate) {
-    self.runningMax = runningMax
+    places = Places(of: "exports", countMax: runningMax)
     self.gate = gate
   }
 
-  var count: Int { running.withLock { $0 } }
+  var count: Int { places.heldCount }
 
   /// A CSV of all pages. What goes wrong before the first is a problem document; after that, the connection breaks off, so that nobody takes a part for the
   /// whole. It also does when the caller loses the appliance meanwhile.
   func csv<Position: Sendable>(
     _ call: Call, name: String, header: [String], from start: Position, page: @escaping @Sendable (Position) async throws -> Page<Position>
   ) async throws -> Response {
-    let place = try takePlace()
+    // Left with the last byte, or when the answer is thrown away before that.
+    let place = try places.take()
     let first = try await page(start)
     let (principal, appliance, channel) = (try call.user().principal, try call.appliance(), call.channel)
     let body = ResponseBody { [gate] writer in
@@ -71,16 +58,6 @@ final class Exports: Sendable {
       status: .ok,
       headers: [.contentType: "text/csv; charset=utf-8; header=present", .contentDisposition: "attachment; filename=\"\(name)\""],
       body: body)
-  }
-
-  private func takePlace() throws(Problem) -> Place {
-    let isFree = running.withLock { running in
-      guard running < runningMax else { return false }
-      running += 1
-      return true
-    }
-    guard isFree else { throw .later(.tooManyRequests, "Too many exports run: at most \(runningMax) at a time.", retryAfter_s: 10) }
-    return Place(self)
   }
 
   private final class Progress: Sendable {

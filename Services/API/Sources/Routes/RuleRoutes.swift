@@ -101,7 +101,7 @@ struct RuleRoutes: Sendable {
     return .noContent
   }
 
-  private static func namingWhatIsWrong<Value>(_ work: () async throws -> Value) async throws -> Value {
+  static func namingWhatIsWrong<Value>(_ work: () async throws -> Value) async throws -> Value {
     do {
       return try await work()
     } catch let error as RuleError {
@@ -122,14 +122,16 @@ struct RuleRoutes: Sendable {
     let page = try await rules.firings(
       of: appliance, rule: call.query["rule_id"], in: window, after: try call.position(for: question),
       limit: call.integer("limit", default: 100))
-    return .json(Shapes.json("firings", page.items.map(Self.json), next: page.next.map { Cursor($0).text(for: question) }))
+    return .json(
+      Shapes.json(
+        "firings", page.items.map { Self.json($0.firing, severity: $0.severity) }, next: page.next.map { Cursor($0).text(for: question) }))
   }
 
-  private static func json(_ stored: StoredFiring) -> JSONValue {
+  static func json(_ firing: Firing, severity: String) -> JSONValue {
     [
-      "rule_id": .text(stored.firing.ruleID), "appliance_id": .text(stored.firing.applianceID.rawValue),
-      "severity": .text(stored.severity), "metric": .optional(stored.firing.metric.isEmpty ? nil : stored.firing.metric) { .text($0) },
-      "value": .optional(stored.firing.value) { .number($0) }, "fired_at": .time(stored.firing.at),
+      "rule_id": .text(firing.ruleID), "appliance_id": .text(firing.applianceID.rawValue), "severity": .text(severity),
+      "metric": .optional(firing.metric.isEmpty ? nil : firing.metric) { .text($0) },
+      "value": .optional(firing.value) { .number($0) }, "fired_at": .time(firing.at),
     ]
   }
 }

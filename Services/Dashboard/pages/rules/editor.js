@@ -1,4 +1,4 @@
-// One rule as a form, checked by the API while it is filled in, and drawn on the history of an appliance.
+// One rule as a form, checked by the API while it is filled in, and tried on the history of an appliance.
 
 import { h, show, wire } from "../../app/dom.js";
 import { DIALECTS } from "../../app/dialects.js";
@@ -23,11 +23,14 @@ export async function mountEditor(context, place, id) {
     const mine = ++asked;
     try {
       const rule = form.rule();
-      preview.show(rule);
       await api.ask("POST", "/v1/rules/validate", { body: rule, signal });
-      if (mine === asked) show(verdict, h("p", { class: "badge good" }, "This rule can be saved"));
+      if (mine !== asked) return;
+      show(verdict, h("p", { class: "badge good" }, "This rule can be saved"));
+      preview.show(rule);
     } catch (error) {
-      if (mine === asked && !signal.aborted) show(verdict, complaints(error));
+      if (mine !== asked || signal.aborted) return;
+      show(verdict, complaints(error));
+      preview.hold();
     }
   };
   const changed = () => {
@@ -58,8 +61,7 @@ export async function mountEditor(context, place, id) {
       preview.element,
     ));
   // A rule that is not begun yet is not complained of.
-  if (id === undefined) preview.show(EMPTY);
-  else checkNow();
+  if (id !== undefined) checkNow();
 }
 
 function askRemoval(api, id) {

@@ -59,7 +59,7 @@ struct Backtest: AsyncParsableCommand {
   }
 }
 
-/// A rule over the stored history of every appliance that it concerns, one after the other: a page of events in memory at a time, and what the rule did.
+/// A rule over the stored history of every appliance that it concerns, one after the other.
 struct BacktestRun {
   /// Firings and clearings that are kept in memory, about 100 bytes each.
   static let effectsMax = 1_000_000
@@ -68,33 +68,18 @@ struct BacktestRun {
   let window: HistoryWindow
   let history: HistoryStore
 
-  func outcome() async throws -> BacktestOutcome {
-    var outcome = BacktestOutcome(from: window.from)
-    var count = 0
+  func outcome() async throws -> ReplayOutcome {
+    var outcome = ReplayOutcome(from: window.from)
+    var room = Self.effectsMax
     for appliance in try await history.backtested(by: rule, in: window) {
-      let effects = try await replay(appliance, effectsMax: Self.effectsMax - count)
-      count += effects.count
-      outcome.add(effects)
-    }
-    return outcome
-  }
-
-  private func replay(_ appliance: ApplianceID, effectsMax: Int) async throws -> [RuleEffect] {
-    var replay = RuleReplay(rule, of: appliance)
-    let begin = window.from + (.zero - max(rule.memory, .seconds(3600)))
-    var after: EventID?
-    repeat {
-      let page = try await history.events(
-        of: appliance, in: HistoryWindow(from: begin, to: window.to), after: after, limit: HistoryStore.EventPage.limitMax)
-      for stored in page.items { replay.take(stored.event) }
-      guard replay.effects.count <= effectsMax else {
+      let found = try await history.replay(rule, of: appliance, in: window, limits: ReplayLimits(effectsMax: room))
+      guard found.until == window.to else {
         throw CommandError(
           "The rule fires and clears more than \(Self.effectsMax) times: narrow it, or look at less time with --from and --to.")
       }
-      after = page.next
-    } while after != nil
-    // Up to the window's end, which is not in it.
-    replay.finish(at: window.to + .microseconds(-1))
-    return replay.effects
+      room -= found.effects.count
+      outcome.add(found.effects)
+    }
+    return outcome
   }
 }

@@ -1,53 +1,8 @@
 import Models
 import RuleEvaluation
 
-/// What a rule would have done, as lines. Pure.
-struct BacktestOutcome {
-  struct Alarm {
-    let applianceID: ApplianceID
-    let raisedAt: Timestamp
-    var raisedCount = 1
-    var clearedAt: Timestamp?
-  }
-
-  /// What happened before is not told, but counts.
-  let from: Timestamp
-  private(set) var firings: [Firing] = []
-  private(set) var alarms: [Alarm] = []
-
-  init(from: Timestamp) { self.from = from }
-
-  /// Adds what happened at one appliance, in order.
-  mutating func add(_ effects: [RuleEffect]) {
-    var open: Alarm?
-    for effect in effects {
-      switch effect {
-      case .fired(let firing):
-        if firing.at >= from { firings.append(firing) }
-        if open == nil { open = Alarm(applianceID: firing.applianceID, raisedAt: firing.at, raisedCount: 0) }
-        open?.raisedCount += 1
-      case .cleared(let clearing):
-        open?.clearedAt = clearing.at
-        close(&open)
-      }
-    }
-    close(&open)
-  }
-
-  private mutating func close(_ alarm: inout Alarm?) {
-    if let alarm, alarm.clearedAt.map({ $0 >= from }) ?? true { alarms.append(alarm) }
-    alarm = nil
-  }
-
-  private var ordered: (firings: [Firing], alarms: [Alarm]) {
-    (
-      firings.enumerated().sorted {
-        ($0.element.at, $0.element.applianceID, $0.offset) < ($1.element.at, $1.element.applianceID, $1.offset)
-      }
-      .map(\.element), alarms.sorted { ($0.raisedAt, $0.applianceID) < ($1.raisedAt, $1.applianceID) }
-    )
-  }
-
+/// What a rule would have done, as lines.
+extension ReplayOutcome {
   var table: [String] {
     let (firings, alarms) = ordered
     var fired = Table(["FIRED", "APPLIANCE", "METRIC", "VALUE"])
