@@ -27,6 +27,9 @@ export class CommandError extends Error {
 export const OUTCOME_LIMIT_MS = 45_000;
 
 /** The Epicura document's commands, which `/ws` takes. */
+/** In their order; any may be left out. */
+const STEPS = ["requested", "sent", "acknowledged"];
+
 const SPOKEN = new Set(["cooking:start", "cooking:pause", "cooking:resume", "cooking:stop"]);
 
 export const isSpoken = (type) => SPOKEN.has(type);
@@ -110,8 +113,9 @@ export class OpenCommands {
     return type === "error" && data.code === "TEMPORARILY_UNAVAILABLE" ? waiting.find((c) => c.command_id === undefined) : undefined;
   }
 
+  /** What is told late, as by the API's answer behind the outcome itself, takes no command back. */
   #step(command, step) {
-    if (command.step === step) return;
+    if (!this.#pending.has(command) || STEPS.indexOf(step) <= STEPS.indexOf(command.step)) return;
     command.step = step;
     command.progress(step);
   }
