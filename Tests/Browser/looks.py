@@ -24,7 +24,7 @@ PAGES = {
     "rule": ("#/rules/edit/hot", ".chart-area canvas"),
     "webhooks": ("#/webhooks", "tbody tr"),
     "audit": ("#/audit", "tbody tr"),
-    "system": ("#/system", ".facts"),
+    "system": ("#/system", ".grid:not(:has(.facts .muted)) .facts"),
 }
 FLEET, EVENTS_PER_SECOND, MEASURED_SECONDS = 200, 50, 10
 

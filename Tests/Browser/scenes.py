@@ -252,9 +252,9 @@ async def look_at_system(page, stack):
         async with asyncio.timeout(20):
             while await page.run(value(name, about)) != f"{figure(stack, name, metric):,.0f}":
                 await asyncio.sleep(0.2)
-    for service, about in (("ingest", "events/s"), ("persister", "events/s"), ("gateway", "delivered/s"), ("api", "requests/s")):
+    for service, about in (("ingest", "events"), ("persister", "events"), ("gateway", "delivered"), ("api", "requests")):
         rates = [value(name, about) for name in services if name.startswith(service)]
-        await page.until(" || ".join(f"parseFloat({rate}) > 0" for rate in rates), f"{service} tells a rate")
+        await page.until(" || ".join(f"parseFloat({rate}) > 0 && {rate}.endsWith(' /s')" for rate in rates), f"{service} tells a rate")
     persister = next(name for name in services if name.startswith("persister"))
     bring_back = stack.kill(persister)
     await page.until(f"{card(persister)}?.querySelector('.badge').innerText === 'not reached'", "a replica that is away is told")

@@ -1,7 +1,7 @@
 // The services themselves: which replicas there are, whether they keep up, and how much passes through them.
 
 import { h, show, wire } from "../app/dom.js";
-import { number } from "../app/format.js";
+import { duration, number } from "../app/format.js";
 import { parseMetrics, sumOf } from "../app/metrics.js";
 import { empty, failed, loading, pageHead } from "../app/ui.js";
 
@@ -9,35 +9,37 @@ export const title = "System";
 export const isForAdmins = true;
 
 const LOOK_MS = 4_000;
+/** The second look comes sooner: there is no rate before it. */
+const SECOND_LOOK_MS = 1_000;
 const DEADLINE_MS = 8_000;
 
-/** What is shown of each service: a metric, its name for people, and whether it is a rate. `lag` is told when it grows. */
+/** What is shown of each service: a metric, its name for people, and what it is: a rate, a lag, which is told when it grows, a yes or no. */
 const SHOWN = {
   gateway: [
     ["martlet_gateway_connections", "connections"],
     ["martlet_gateway_subscriptions", "subscriptions"],
-    ["martlet_gateway_deliveries_total", "delivered/s", "rate"],
-    ["martlet_gateway_conflated_total", "conflated/s", "rate"],
+    ["martlet_gateway_deliveries_total", "delivered", "rate"],
+    ["martlet_gateway_conflated_total", "conflated", "rate"],
   ],
   ingest: [
-    ["martlet_ingest_messages_received_total", "messages/s", "rate"],
-    ["martlet_ingest_events_appended_total", "events/s", "rate"],
+    ["martlet_ingest_messages_received_total", "messages", "rate"],
+    ["martlet_ingest_events_appended_total", "events", "rate"],
     ["martlet_ingest_dead_letters_total", "dead letters"],
-    ["martlet_ingest_paused", "paused"],
+    ["martlet_ingest_paused", "paused", "flag"],
   ],
   persister: [
-    ["martlet_persister_lag_seconds", "s behind", "lag"],
-    ["martlet_persister_events_total", "events/s", "rate"],
+    ["martlet_persister_lag_seconds", "behind", "lag"],
+    ["martlet_persister_events_total", "events", "rate"],
     ["martlet_persister_sessions", "sessions"],
     ["martlet_persister_dead_letters_total", "dead letters"],
   ],
   rules: [
-    ["martlet_rules_lag_seconds", "s behind", "lag"],
-    ["martlet_rules_evaluations_total", "evaluations/s", "rate"],
+    ["martlet_rules_lag_seconds", "behind", "lag"],
+    ["martlet_rules_evaluations_total", "evaluations", "rate"],
     ["martlet_rules_firings_total", "firings"],
     ["martlet_webhooks_dead_total", "webhooks given up"],
   ],
-  api: [["martlet_api_requests_total", "requests/s", "rate"], ["martlet_api_exports", "exports"]],
+  api: [["martlet_api_requests_total", "requests", "rate"], ["martlet_api_exports", "exports"]],
   signaling: [
     ["martlet_signaling_connections", "connections"],
     ["martlet_signaling_watches_begun_total", "watches begun"],
@@ -45,14 +47,20 @@ const SHOWN = {
   ],
 };
 const LAG_WARN_S = 5;
+/** Processes whose last figures are kept. */
+const PROCESSES_MAX = 200;
 
 /** @param {import("../app/main.js").Context} context @param {Element} place */
 export async function mount({ session, signal }, place) {
   const body = h("div", {}, loading());
   show(place, pageHead("System", "What the services tell of themselves, every four seconds."), body);
-  /** @type {Map<string, { at: number, samples: import("../app/metrics.js").Sample[] }>} */
+  /**
+   * What each process told last. Where several replicas have one name, now one of them answers and now another.
+   * @type {Map<string, { at: number, samples: import("../app/metrics.js").Sample[] }>}
+   */
   const before = new Map();
   let timer;
+  let looks = 0;
   const look = async () => {
     try {
       const { replicas } = JSON.parse(await fetchText(session, "metrics/replicas", signal));
@@ -63,7 +71,7 @@ export async function mount({ session, signal }, place) {
       if (!signal.aborted) show(body, failed(error, look));
     }
     clearTimeout(timer);
-    if (!signal.aborted) timer = setTimeout(look, LOOK_MS);
+    if (!signal.aborted) timer = setTimeout(look, ++looks === 1 ? SECOND_LOOK_MS : LOOK_MS);
   };
   signal.addEventListener("abort", () => clearTimeout(timer));
   await look();
@@ -88,8 +96,12 @@ async function fetchText(session, path, signal) {
 async function measure(session, name, before, signal) {
   try {
     const now = { at: performance.now(), samples: parseMetrics(await fetchText(session, `metrics/${name}`, signal)) };
-    const last = before.get(name);
-    before.set(name, now);
+    const started = sumOf(now.samples, "process_start_time_seconds");
+    const process = `${name} ${started}`;
+    const last = before.get(process);
+    before.delete(process);
+    before.set(process, now);
+    if (before.size > PROCESSES_MAX) before.delete(before.keys().next().value);
     const rate = (metric) => {
       const [from, to] = [last && sumOf(last.samples, metric), sumOf(now.samples, metric)];
       return from === undefined || to === undefined || to < from ? undefined : (to - from) / ((now.at - last.at) / 1000);
@@ -99,18 +111,26 @@ async function measure(session, name, before, signal) {
       isUp: true,
       service: /service="([a-z]+)"/.exec(build)?.[1] ?? name,
       version: /version="([^"]+)"/.exec(build)?.[1] ?? "",
+      started,
       value: (metric, kind) => (kind === "rate" ? rate(metric) : sumOf(now.samples, metric)),
-      samples: now.samples,
     };
   } catch (error) {
-    before.delete(name);
     return { isUp: false, service: name.replace(/-\d+$/, ""), error };
+  }
+}
+
+function written(value, kind) {
+  switch (kind) {
+    case "rate": return number(value, "/s", 1);
+    case "lag": return number(value, "s", 1);
+    case "flag": return value > 0 ? "yes" : "no";
+    default: return number(value);
   }
 }
 
 function drawAll(found) {
   return h("div", { class: "grid" }, found.map((replica) => {
-    const { name, service, isUp, version, value, error } = replica;
+    const { name, service, isUp, version, started, value, error } = replica;
     const shown = isUp ? (SHOWN[service] ?? []).map(
       ([metric, text, kind]) => ({ text, kind, value: value(metric, kind) })
     ).filter((one) => one.kind === "rate" || one.value !== undefined) : [];
@@ -125,8 +145,9 @@ function drawAll(found) {
       isUp ? h("dl", { class: "facts" },
         shown.map(({ text, kind, value: one }) => [
           h("dt", {}, text),
-          h("dd", {}, one === undefined ? "…" : number(one, "", kind === "rate" || kind === "lag" ? 1 : undefined)),
-        ])
+          one === undefined ? h("dd", { class: "muted" }, "…") : h("dd", {}, written(one, kind)),
+        ]),
+        started !== undefined && [h("dt", {}, "up for"), h("dd", {}, duration(Date.now() / 1000 - started))],
       ) : h("p", { class: "muted" }, wire(error.message, 200)));
   }));
 }
