@@ -11,15 +11,15 @@ const PAGE = 50;
 /** What can be asked for by itself, as the API has it; anything newer is shown by the API's own word. */
 const ACTIONS = {
   "login": "Login",
-  "authentication": "Token or secret refused",
+  "authentication": "Proof refused",
   "token.renewed": "Token renewed",
   "connection.opened": "Connected",
   "connection.closed": "Disconnected",
   "subscription.begun": "Subscribed",
   "subscription.ended": "Unsubscribed",
-  "command.requested": "Command asked for",
+  "command.requested": "Command sent",
   "command.settled": "Command settled",
-  "request": "Request not permitted",
+  "request": "Request refused",
   "configuration.changed": "Settings changed",
   "alarm.acknowledged": "Alarm acknowledged",
 };
@@ -38,6 +38,7 @@ export async function mount({ api, fleet, signal }, place, path, query) {
   if (signal.aborted) return;
   const filters = makeFilters(query);
   const list = table(COLUMNS, [], { caption: "Audit log" });
+  list.querySelector("table").classList.add("audit");
   const rows = list.querySelector("tbody");
   const foot = h("div", {});
   /** The filters of what is shown: a cursor belongs to one question. */
@@ -73,7 +74,7 @@ export async function mount({ api, fleet, signal }, place, path, query) {
   const clear = h("button", { type: "button", onclick: () => { filters.clear(); reload(); } }, "Clear");
   const form = h(
     "form",
-    { class: "filters", role: "search", "aria-label": "Audit log", onchange: reload, onsubmit: (event) => event.preventDefault() },
+    { class: "audit-filters", role: "search", "aria-label": "Audit log", onchange: reload, onsubmit: (event) => event.preventDefault() },
     filters.fields,
     h("div", { class: "row" }, clear, action("Refresh", reload)),
   );

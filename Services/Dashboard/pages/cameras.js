@@ -15,7 +15,7 @@ const WATCHED_MAX = 9;
 export async function mount({ fleet, session, signal }, place) {
   await fleet.load();
   const viewer = new Viewer(session, signal);
-  const cameras = [...fleet.appliances.values()].filter(({ dialect }) => dialect === "signaling");
+  const cameras = [...fleet.appliances.values()].filter(({ dialect, isLost }) => dialect === "signaling" && !isLost);
   const tiles = cameras.map((camera) => new CameraTile(camera, viewer));
   const stopAll = h(
     "button",

@@ -182,7 +182,7 @@ function makeSetpoints(appliance, line) {
 
 function drawPast(place, events) {
   if (events.length === 0) return show(place, h("p", { class: "muted" }, "None so far."));
-  return show(place, h("ul", { class: "stack tight" }, events.map((event) => {
+  return show(place, h("ul", { class: "lines" }, events.map((event) => {
     const { severity, code, message, active, detail } = object(event.data.payload);
     return h(
       "li",

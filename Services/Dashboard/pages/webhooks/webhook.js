@@ -36,7 +36,8 @@ export async function mountWebhook(context, place, id) {
       action("Send a test", async () => {
         const { state } = await api.ask("POST", `${path}/test`, { query: { wait: TEST_WAIT_S }, deadline_ms: (TEST_WAIT_S + 5) * 1000 });
         notice(
-          state === "delivered" ? "The receiver took the test." : `The test is ${state}: the delivery below tells why.`,
+          state === "delivered" ? "The receiver took the test."
+            : `The receiver has not taken the test${state === "pending" ? " yet" : ""}: the delivery below tells why.`,
           state === "delivered" ? "plain" : "bad",
         );
         await deliveries.reload();
@@ -166,16 +167,12 @@ class Deliveries {
         { class: "attempts" },
         h("summary", {},
           counted(attempts.length, "attempt"),
-          last.failure ? `, the last: ${plain(last.failure)}` : "",
+          last.failure ? `, the last: ${outcome(last)}` : "",
         ),
         h("p", { class: "muted" }, "webhook-id ", wire(message_id, 64)),
-        h("ol", { class: "stack tight" }, attempts.map(({ number, started_at, duration_ms, status, failure, detail }) => h("li", {},
-          h("p", {},
-            `${number}. ${moment(started_at)}, ${duration_ms} ms: `,
-            h("b", {}, status ?? plain(failure ?? "")),
-            failure && status ? ` (${plain(failure)})` : "",
-          ),
-          detail && h("pre", {}, wire(detail, 4096))))))),
+        h("ol", { class: "stack tight" }, attempts.map((attempt) => h("li", {},
+          h("p", {}, `${attempt.number}. ${moment(attempt.started_at)}, ${attempt.duration_ms} ms: `, h("b", {}, outcome(attempt))),
+          attempt.detail && h("pre", {}, wire(attempt.detail, 4096))))))),
     h("span", { class: `badge ${TONES[state]}` }, state === "dead" ? "given up" : state), attempts.length > 0 && retry);
   }
 
@@ -201,6 +198,12 @@ class Deliveries {
         this.reload();
       } });
   }
+}
+
+/** What came of an attempt, in words: what was answered, or why nothing was. */
+function outcome({ status, failure }) {
+  const isAnswer = failure === null || failure === "status";
+  return [status !== null && `answered ${status}`, !isAnswer && plain(failure)].filter(Boolean).join(", ");
 }
 
 function askRotation(api, path) {
