@@ -64,6 +64,7 @@ package struct LocalStack: Sendable {
   // MARK: The parts
 
   package var redis: RedisServer { get throws(LocalStackError) { try part(servers.redis, .redis) } }
+  package var redisCluster: RedisClusterServers { get throws(LocalStackError) { try part(servers.redisCluster, .redis) } }
   package var postgres: PostgresServer { get throws(LocalStackError) { try part(servers.postgres, .postgres) } }
   package var mosquitto: MosquittoServer { get throws(LocalStackError) { try part(servers.mosquitto, .mosquitto) } }
   package var nginx: NginxServer { get throws(LocalStackError) { try part(nginxServer, .nginx) } }
@@ -154,6 +155,7 @@ package struct LocalStack: Sendable {
   /// Servers side by side, then the schema, then the services, then nginx.
   private func startAll() async throws {
     try await startAll(servers.all)
+    try await servers.redisCluster?.form(limit: configuration.readinessLimit)
     if !services.isEmpty {
       configuration.progress("migrating the database")
       try await martletctl("migrate")

@@ -10,6 +10,8 @@ package struct LocalStackConfiguration: Sendable {
   /// Gives PostgreSQL, Redis and Mosquitto TLS listeners besides the plain ones, with throwaway certificates.
   package var tls = false
   package var redisMemoryBytesMax = 256 << 20
+  /// A Redis Cluster of so many masters, each with a replica, in place of one Redis; 0 for one. With TLS it speaks nothing else.
+  package var redisMasters = 0
   /// Whether PostgreSQL waits for the disk. Without it a crash of the machine can cost data, a kill of the server cannot: right for tests.
   package var postgresSyncsToDisk = true
   /// The ports that apps and devices are to find; a taken one is replaced and told. nil takes any free port.

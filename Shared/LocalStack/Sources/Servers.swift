@@ -2,6 +2,7 @@
 struct Servers: Sendable {
   let postgres: PostgresServer?
   let redis: RedisServer?
+  let redisCluster: RedisClusterServers?
   let mosquitto: MosquittoServer?
 
   init(_ configuration: LocalStackConfiguration, folder: StackFolder) async throws {
@@ -10,9 +11,13 @@ struct Servers: Sendable {
     postgres =
       wanted.contains(.postgres)
       ? try await PostgresServer(folder: folder, syncsToDisk: configuration.postgresSyncsToDisk, certificates: certificates) : nil
+    let (memoryBytesMax, masters) = (configuration.redisMemoryBytesMax, configuration.redisMasters)
     redis =
-      wanted.contains(.redis)
-      ? try RedisServer(folder: folder, memoryBytesMax: configuration.redisMemoryBytesMax, certificates: certificates) : nil
+      wanted.contains(.redis) && masters == 0
+      ? try RedisServer(folder: folder, memoryBytesMax: memoryBytesMax, certificates: certificates) : nil
+    redisCluster =
+      wanted.contains(.redis) && masters > 0
+      ? try RedisClusterServers(masters: masters, folder: folder, memoryBytesMax: memoryBytesMax, certificates: certificates) : nil
     mosquitto =
       wanted.contains(.mosquitto)
       ? try await MosquittoServer(
@@ -21,6 +26,6 @@ struct Servers: Sendable {
 
   var all: [any StackPart] {
     let parts: [(any StackPart)?] = [postgres, redis, mosquitto]
-    return parts.compactMap { $0 }
+    return parts.compactMap { $0 } + (redisCluster?.nodes ?? [])
   }
 }

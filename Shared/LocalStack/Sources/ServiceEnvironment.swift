@@ -1,15 +1,19 @@
 /// The variables that tell a service where its servers are and which files hold its credentials.
 struct ServiceEnvironment: Sendable {
-  private let redis: RedisServer
+  private let redis: (url: @Sendable (RedisServer.User) -> String, passwordFile: @Sendable (RedisServer.User) -> String)
   private let postgres: PostgresServer
   private let mosquitto: MosquittoServer
   private let tokenSecretFile: String
 
   init(_ folder: StackFolder, _ servers: Servers) throws {
-    guard let redis = servers.redis, let postgres = servers.postgres, let mosquitto = servers.mosquitto else {
+    guard let postgres = servers.postgres, let mosquitto = servers.mosquitto, servers.redis != nil || servers.redisCluster != nil else {
       throw LocalStackError(.unusable, part: "services", "They need postgres, redis and mosquitto; add them to the stack.")
     }
-    (self.redis, self.postgres, self.mosquitto) = (redis, postgres, mosquitto)
+    (self.postgres, self.mosquitto) = (postgres, mosquitto)
+    redis = (
+      { servers.redis?.url($0) ?? servers.redisCluster?.url($0) ?? "" },
+      { servers.redis?.passwordFile($0) ?? servers.redisCluster?.passwordFile($0) ?? "" }
+    )
     _ = try folder.secret("jwt")
     tokenSecretFile = folder.secretFile("jwt")
   }
