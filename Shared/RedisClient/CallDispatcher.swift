@@ -4,8 +4,9 @@ import NIOCore
 final class CallDispatcher {
   typealias Promise = EventLoopPromise<[Result<RESPValue, RedisError>]>
 
-  private let address: String
+  private let address: RedisAddress
   private let eventLoop: any EventLoop
+  private let waitsForConnection: Bool
   private var queue: CallQueue<Promise>
   private var channel: (any Channel)?
   private var isFlushScheduled = false
@@ -13,17 +14,23 @@ final class CallDispatcher {
   private var timer: Scheduled<Void>?
   private var timerDeadline: NIODeadline?
   /// Why there is no connection, for those who wait for one in vain.
-  var lastFailure: RedisError?
+  private var lastFailure: RedisError?
 
-  init(configuration: RedisConfiguration, eventLoop: any EventLoop) {
+  /// - Parameter waitsForConnection: whether calls wait on while no connection comes about; if not, they fail as soon as an attempt has failed.
+  init(configuration: RedisConfiguration, eventLoop: any EventLoop, waitsForConnection: Bool) {
     address = configuration.address
     self.eventLoop = eventLoop
+    self.waitsForConnection = waitsForConnection
     queue = CallQueue(limits: configuration.limits, silenceMax: TimeAmount(configuration.callTimeout))
   }
 
   func submit(_ call: CallQueue<Promise>.Call) {
     guard !isShutDown else {
       call.token?.fail(closed)
+      return
+    }
+    if channel == nil, !waitsForConnection, let lastFailure {
+      call.token?.fail(lastFailure)
       return
     }
     guard queue.append(call) else {
@@ -38,6 +45,11 @@ final class CallDispatcher {
   }
 
   func cancel(id: UInt64) { queue.cancel(id: id)?.fail(CancellationError()) }
+
+  func failedToConnect(_ failure: RedisError) {
+    lastFailure = failure
+    if !waitsForConnection { for promise in queue.removeUnsent() { promise.fail(failure) } }
+  }
 
   func connected(_ channel: any Channel) {
     self.channel = channel

@@ -125,12 +125,12 @@ struct CallQueue<Token> {
     return sent.compactMap(\.token)
   }
 
-  mutating func removeAll() -> [Token] {
-    let underWay = removeSent()
-    defer {
-      unsent.removeAll()
-      byteCount = 0
-    }
-    return underWay + unsent.compactMap(\.token)
+  /// Those that wait for a connection wait no longer.
+  mutating func removeUnsent() -> [Token] {
+    defer { unsent.removeAll() }
+    for call in unsent { byteCount -= call.request.readableBytes }
+    return unsent.compactMap(\.token)
   }
+
+  mutating func removeAll() -> [Token] { removeSent() + removeUnsent() }
 }

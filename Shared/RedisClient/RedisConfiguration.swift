@@ -16,8 +16,6 @@ package struct RedisConfiguration: Sendable, CustomStringConvertible {
     package init() {}
   }
 
-  package let host: String
-  package let port: Int
   package let user: String?
   package let database: Int
   /// For a call that names no time-out of its own; also how long a connection with calls under way may stay silent.
@@ -30,17 +28,23 @@ package struct RedisConfiguration: Sendable, CustomStringConvertible {
   /// Shown in the server's `CLIENT LIST`; no spaces.
   package var clientName: String?
 
+  /// The server; of a cluster, the node that is spoken to.
+  private(set) var address: RedisAddress
   let password: String?
   let tls: NIOSSLContext?
+  /// What is known of the cluster's nodes by everyone with a copy of this configuration; nil for one server.
+  private(set) var topology: ClusterTopology?
+
+  /// Several addresses are nodes of one cluster, of which those that are not named are found.
+  package var isCluster: Bool { topology != nil }
 
   /// `url` is `redis://[[user]:password@]host[:port][/database]`, or `rediss://…` for TLS with the certificate checked against the host's name
-  /// and the system's authorities, or those in `caFile` (PEM). `password` stands in for one in the URL.
+  /// and the system's authorities, or those in `caFile` (PEM). Several hosts, separated by commas, are nodes of a cluster. `password` stands in for one in the URL.
   ///
   /// Throws `RedisError` with the code `configuration`.
   package init(url text: String, password: String? = nil, caFile: String? = nil) throws(RedisError) {
     let url = try RedisURL(text)
-    host = url.host
-    port = url.port
+    address = url.addresses[0]
     user = url.user
     database = url.database
     self.password = password ?? url.password
@@ -48,6 +52,14 @@ package struct RedisConfiguration: Sendable, CustomStringConvertible {
       throw RedisError(.configuration, "the Redis URL names a user but there is no password; give one in the URL or in its own variable")
     }
     tls = url.isTLS ? try Self.tlsContext(caFile: caFile) : nil
+    topology = url.addresses.count > 1 ? ClusterTopology(seeds: url.addresses) : nil
+  }
+
+  /// The same for one node of the cluster.
+  func at(_ node: RedisAddress) -> RedisConfiguration {
+    var copy = self
+    (copy.address, copy.topology) = (node, nil)
+    return copy
   }
 
   private static func tlsContext(caFile: String?) throws(RedisError) -> NIOSSLContext {
@@ -62,7 +74,8 @@ package struct RedisConfiguration: Sendable, CustomStringConvertible {
     }
   }
 
-  var address: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
-
-  package var description: String { "\(tls == nil ? "redis" : "rediss")://\(user.map { $0 + "@" } ?? "")\(address)/\(database)" }
+  package var description: String {
+    let places = topology.map { $0.seeds.map(\.description).joined(separator: ",") } ?? address.description
+    return "\(tls == nil ? "redis" : "rediss")://\(user.map { $0 + "@" } ?? "")\(places)/\(database)"
+  }
 }

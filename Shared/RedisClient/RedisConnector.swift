@@ -26,7 +26,7 @@ struct RedisConnector: Sendable {
           try channel.pipeline.syncOperations.addHandler(HandshakeHandler(configuration, ready: ready, install: install))
         }
       }
-      .connect(host: configuration.host, port: configuration.port)
+      .connect(host: configuration.address.host, port: configuration.address.port)
     connected.whenFailure { error in
       ready.fail(RedisError(.unreachable, "cannot reach Redis at \(configuration.address): \(Self.reason(error)); is it running?"))
     }
@@ -45,8 +45,9 @@ struct RedisConnector: Sendable {
 
   /// A certificate is checked against the name in the URL, or against the address where that is none (SNI takes no addresses).
   private func tlsHandler(_ context: NIOSSLContext) throws -> NIOSSLClientHandler {
-    let isAddress = (try? SocketAddress(ipAddress: configuration.host, port: configuration.port)) != nil
-    return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : configuration.host)
+    let address = configuration.address
+    let isNumeric = (try? SocketAddress(ipAddress: address.host, port: address.port)) != nil
+    return try NIOSSLClientHandler(context: context, serverHostname: isNumeric ? nil : address.host)
   }
 
   private static func reason(_ error: any Error) -> String {

@@ -15,6 +15,8 @@ package struct RedisError: Error, Hashable, Sendable, CustomStringConvertible {
     case overloaded
     /// The connection was lost or closed with the call under way. The server may have done what was asked.
     case closed
+    /// It was done, but no replica of the cluster's master has confirmed it in time: a failover could lose it.
+    case notReplicated
     /// What came back is not RESP2, is beyond the limits, or was not asked for.
     case protocolViolation
     /// The server answered with an error of this prefix: `ERR`, `OOM`, `NOPERM`, `LOADING`, `READONLY`, `MOVED`, …
@@ -42,7 +44,12 @@ package struct RedisError: Error, Hashable, Sendable, CustomStringConvertible {
     let isPrefix = !prefix.isEmpty && prefix.utf8.allSatisfy { (65...90).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "_") }
     let code = isPrefix ? String(prefix) : "ERR"
     let isAuthentication = code == "NOAUTH" || code == "WRONGPASS"
-    self.init(isAuthentication ? .authentication : .server(code), "Redis answered: \(Self.printable(text))")
+    // A client of a cluster follows; whoever else is told this is set up wrong.
+    let said =
+      code == "MOVED"
+      ? "Redis is a node of a cluster, and the Redis URL must name several of its nodes, separated by commas; it answered"
+      : "Redis answered"
+    self.init(isAuthentication ? .authentication : .server(code), "\(said): \(Self.printable(text))")
   }
 
   /// Text from the wire, cut short and without control characters.

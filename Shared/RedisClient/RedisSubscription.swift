@@ -13,43 +13,64 @@ package protocol RedisSubscriptionReceiver: AnyObject {
   func disconnected()
 }
 
-/// Channels of one Redis server, on a connection of its own that is confined to one event loop.
+/// Channels of one Redis server or of a cluster, told on one event loop.
 ///
 /// `run()` keeps the connection and never gives up; after a reconnect every wanted channel is subscribed again, many in one command. An idle
 /// connection is asked for a sign of life every `pingInterval`, with a deadline. What a receiver is told is at most once: whoever may miss nothing
 /// reads it again elsewhere on `subscribed`.
+///
+/// On a cluster there is a connection to each master, and a channel is heard from the master that publishes it (deploy/decisions/0031). The loss of one of
+/// them, or a slot's move to another, is told as `disconnected`: then every channel is confirmed anew, those of the others at once.
 package final class RedisSubscription: Service, Sendable {
-  private let connector: RedisConnector
-  private let logger: Logger
-  private let dispatcher: NIOLoopBound<SubscriptionDispatcher>
-
-  /// To be called on `eventLoop`, where the receiver lives.
-  package init(configuration: RedisConfiguration, eventLoop: any EventLoop, receiver: any RedisSubscriptionReceiver, logger: Logger) {
-    connector = RedisConnector(configuration: configuration, eventLoop: eventLoop)
-    self.logger = logger
-    dispatcher = NIOLoopBound(
-      SubscriptionDispatcher(configuration: configuration, eventLoop: eventLoop, receiver: receiver, logger: logger), eventLoop: eventLoop)
+  private enum Backend {
+    case server(SubscriptionLink)
+    case cluster(ClusterSubscription)
   }
 
-  package var eventLoop: any EventLoop { connector.eventLoop }
+  package let eventLoop: any EventLoop
+  private let backend: Backend
 
-  /// Keeps the connection until graceful shutdown or cancellation.
+  /// To be called on `eventLoop`, where the receiver lives.
+  ///
+  /// - Parameter home: a key on the server that publishes a channel, for those that a function publishes; for all others their own name.
+  package init(
+    configuration: RedisConfiguration, eventLoop: any EventLoop, receiver: any RedisSubscriptionReceiver, logger: Logger,
+    home: @escaping @Sendable (_ channel: String) -> String = { $0 }
+  ) {
+    self.eventLoop = eventLoop
+    if let topology = configuration.topology {
+      let feed = ClusterFeed(configuration: configuration, eventLoop: eventLoop, receiver: receiver, logger: logger, home: home)
+      backend = .cluster(ClusterSubscription(feed, topology: topology, configuration: configuration, eventLoop: eventLoop))
+    } else {
+      backend = .server(SubscriptionLink(configuration, eventLoop: eventLoop, receiver: receiver, logger: logger))
+    }
+  }
+
+  /// Keeps the connections until graceful shutdown or cancellation.
   package func run() async throws {
-    let (connector, dispatcher, logger) = (connector, dispatcher, logger)
-    let limits = connector.configuration.limits
-    await cancelWhenGracefulShutdown {
-      await connector.keepConnected(logger: logger, failed: { _ in }) { channel in
-        try channel.pipeline.syncOperations.addHandler(SubscriptionHandler(dispatcher: dispatcher.value, limits: limits))
-      }
+    switch backend {
+    case .server(let link): await link.run()
+    case .cluster(let cluster): try await cluster.run()
     }
   }
 
   /// From any thread. Calls of one tick of the event loop leave in one write.
-  package func subscribe(_ channel: String) { onLoop { $0.subscribe(channel) } }
-  package func unsubscribe(_ channel: String) { onLoop { $0.unsubscribe(channel) } }
+  package func subscribe(_ channel: String) {
+    switch backend {
+    case .server(let link): onLoop(link.dispatcher) { $0.subscribe(channel) }
+    case .cluster(let cluster): onLoop(cluster.feed) { $0.subscribe(channel) }
+    }
+  }
 
-  private func onLoop(_ body: @escaping @Sendable (SubscriptionDispatcher) -> Void) {
-    if eventLoop.inEventLoop { return body(dispatcher.value) }
-    eventLoop.execute { [dispatcher] in body(dispatcher.value) }
+  package func unsubscribe(_ channel: String) {
+    switch backend {
+    case .server(let link): onLoop(link.dispatcher) { $0.unsubscribe(channel) }
+    case .cluster(let cluster): onLoop(cluster.feed) { $0.unsubscribe(channel) }
+    }
+  }
+
+  private func onLoop<Target>(_ target: NIOLoopBound<Target>, _ body: @escaping @Sendable (Target) -> Void) {
+    if eventLoop.inEventLoop { return body(target.value) }
+    eventLoop.execute { body(target.value) }
   }
 }

@@ -24,6 +24,13 @@ final class SubscriptionDispatcher {
   func subscribe(_ name: String) { if table.subscribe(name) { scheduleFlush() } }
   func unsubscribe(_ name: String) { if table.unsubscribe(name) { scheduleFlush() } }
 
+  func confirmAnew() {
+    table.confirmAnew()
+    scheduleFlush()
+  }
+
+  var isConnected: Bool { channel != nil }
+
   /// Everything that is asked for in this tick leaves in one write.
   private func scheduleFlush() {
     guard channel != nil, !isFlushScheduled else { return }

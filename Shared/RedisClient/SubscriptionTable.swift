@@ -39,6 +39,14 @@ struct SubscriptionTable {
     changed.append(channel)
   }
 
+  /// Something was missed elsewhere: every channel is to be confirmed once more.
+  mutating func confirmAnew() {
+    for (channel, entry) in entries where entry.isWanted {
+      entries[channel]?.isWantedAnew = true
+      markChanged(channel)
+    }
+  }
+
   /// A new connection, on which nothing has been asked for yet.
   mutating func connected() {
     changed.removeAll()

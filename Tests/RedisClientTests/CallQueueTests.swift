@@ -87,6 +87,15 @@ struct CallQueueTests {
     #expect(queue.removeAll() == ["call 2"])
   }
 
+  @Test func `what waits for a connection can be given up by itself, and room comes back`() {
+    var queue = queue(bytes: 20)
+    #expect([queue.append(call(1)), queue.append(call(2)), queue.append(call(3))] == [true, true, false])
+    _ = queue.nextRequest(now: at(0))
+    #expect(queue.removeUnsent() == ["call 2"])
+    #expect(queue.append(call(3)) == true)
+    #expect(finished(queue.received(.null, now: at(1))) == "call 1: 1")
+  }
+
   @Test func `replies of a call whose connection was lost are not those of the next one`() {
     var queue = queue()
     #expect([queue.append(call(1, replies: 3)), queue.append(call(2))] == [true, true])

@@ -71,4 +71,16 @@ struct SubscriptionTableTests {
     #expect(table.confirmed("a") == false)
     #expect(table.confirmed("a") == false)
   }
+
+  @Test func `what is to be confirmed anew is asked for again, and nothing that is unwanted`() {
+    var table = SubscriptionTable()
+    table.connected()
+    for channel in ["a", "b"] { _ = table.subscribe(channel) }
+    _ = table.takeCommands()
+    #expect(table.confirmed("a") == true && table.confirmed("b") == true)
+    _ = table.unsubscribe("b")
+    table.confirmAnew()
+    #expect(lines(table.takeCommands()) == [["UNSUBSCRIBE", "b"], ["SUBSCRIBE", "a"]])
+    #expect(table.confirmed("b") == false && table.confirmed("a") == true)
+  }
 }

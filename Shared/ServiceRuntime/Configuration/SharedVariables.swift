@@ -2,7 +2,9 @@
 extension ConfigurationVariable {
   package static let redisURL = ConfigurationVariable(
     "MARTLET_REDIS_URL", default: "redis://127.0.0.1:6379",
-    meaning: "address of Redis, redis:// or rediss:// (TLS), with the user but not the password")
+    meaning:
+      "address of Redis, redis:// or rediss:// (TLS), with the user but not the password; several host:port, separated by commas, are nodes of a cluster"
+  )
   package static let redisPassword = ConfigurationVariable(
     "MARTLET_REDIS_PASSWORD", isSecret: true, meaning: "password of the Redis user")
   package static let redisCAFile = ConfigurationVariable(
