@@ -32,7 +32,7 @@ package protocol EventLog: Sendable {
   /// Up to `limit` open commands of a shard whose deadline has passed at `now`, the oldest deadline first.
   func overdueCommands(shard: Int, now: Timestamp, limit: Int) async throws -> [OpenCommand]
 
-  /// How much memory the log's server uses.
+  /// How much memory the log's server uses; of several the fullest.
   func usage() async throws -> LogUsage
 
   /// Tells whoever listens on a channel; nothing is kept. For announcements and canaries, never for events.

@@ -8,7 +8,8 @@ internal import Synchronization
 /// The log on Redis 7: streams, with `AppendFunction` on the server's side.
 ///
 /// A service of its own: nothing is answered before `run()`. A shard that is read with a wait gets a connection for itself, because a waiting
-/// command holds up all that are behind it.
+/// command holds up all that are behind it. On a cluster appends have one too, because they wait for a replica; and what no replica has is not told to a reader, for
+/// after a failover it may come again under another id.
 package final class RedisEventLog: EventLog, Service {
   /// Of one call of the server-side function, so that nobody waits long behind it.
   static let runEntryCountMax = 64
@@ -20,6 +21,7 @@ package final class RedisEventLog: EventLog, Service {
   private let writer: String
   private let limits: LogLimits
   private let client: RedisClient
+  private let appender: RedisClient
   private let readers = Mutex<[Int: RedisClient]>([:])
   private let newReaders: AsyncStream<RedisClient>
   private let startReader: AsyncStream<RedisClient>.Continuation
@@ -37,6 +39,8 @@ package final class RedisEventLog: EventLog, Service {
     self.writer = writer
     self.limits = limits
     client = RedisClient(configuration: configuration, eventLoopGroup: eventLoopGroup, logger: logger)
+    appender =
+      configuration.isCluster ? RedisClient(configuration: configuration, eventLoopGroup: eventLoopGroup, logger: logger) : client
     // One reader a shard at most, so the stream is bounded by that.
     (newReaders, startReader) = AsyncStream.makeStream(of: RedisClient.self, bufferingPolicy: .bufferingOldest(Bus.shardCount))
   }
@@ -44,6 +48,7 @@ package final class RedisEventLog: EventLog, Service {
   package func run() async throws {
     try await withThrowingDiscardingTaskGroup { group in
       group.addTask { try await self.client.run() }
+      if appender !== client { group.addTask { try await self.appender.run() } }
       for await reader in newReaders.cancelOnGracefulShutdown() {
         group.addTask { try await reader.run() }
       }
@@ -80,7 +85,10 @@ package final class RedisEventLog: EventLog, Service {
     do {
       var replies = try await call(runs, of: entries)
       let missing = replies.indices.filter { Self.isFunctionMissing(replies[$0]) }
-      if !missing.isEmpty { try await loadFunction() }
+      if !missing.isEmpty {
+        try await appender.loadFunctions(AppendFunction.source)
+        logger.info("loaded the function library on Redis", metadata: ["library": "\(AppendFunction.append)"])
+      }
       let fenced = replies.indices.filter { Self.isFenced(replies[$0]) }
       giveUpGenerations(of: fenced.map { runs[$0] })
       // Neither has had any effect.
@@ -95,8 +103,8 @@ package final class RedisEventLog: EventLog, Service {
 
   private func call(_ runs: [AppendRun], of entries: [LogEntry]) async throws -> [Result<RESPValue, RedisError>] {
     let generations = try await generations(of: runs.map(\.shard))
-    return try await client.pipeline(
-      runs.map { $0.command(entries, writer: writer, generation: generations[$0.shard], limits: limits) })
+    return try await appender.pipeline(
+      runs.map { $0.command(entries, writer: writer, generation: generations[$0.shard], limits: limits) }, isReplicated: true)
   }
 
   // MARK: Generations
@@ -110,7 +118,7 @@ package final class RedisEventLog: EventLog, Service {
       let fence = Bus.fence(shard, writer: writer)
       return [RedisCommand("INCR", fence), RedisCommand("PEXPIRE", fence, Int(limits.windowLifetime / .milliseconds(1)))]
     }
-    let replies = try await client.pipeline(claims)
+    let replies = try await appender.pipeline(claims)
     var claimed: [Int: Int] = [:]
     for (index, shard) in unclaimed.enumerated() {
       guard let generation = try replies[2 * index].get().integer else { throw Self.unexpected("INCR") }
@@ -132,14 +140,6 @@ package final class RedisEventLog: EventLog, Service {
 
   private static func isFunctionMissing(_ reply: Result<RESPValue, RedisError>) -> Bool {
     if case .failure(let error) = reply { error.code == .server("ERR") && error.message.contains("Function not found") } else { false }
-  }
-
-  /// Puts the library on the server. Another replica may be faster: its library is the same.
-  private func loadFunction() async throws {
-    do {
-      _ = try await client.send(RedisCommand("FUNCTION", "LOAD", AppendFunction.source))
-      logger.info("loaded the function library on Redis", metadata: ["library": "\(AppendFunction.append)"])
-    } catch let error as RedisError where error.message.contains("already exists") {}
   }
 
   private static func outcomes(_ reply: RESPValue, count: Int) throws(RedisError) -> [AppendOutcome] {
@@ -187,7 +187,8 @@ package final class RedisEventLog: EventLog, Service {
     // The epoch is asked before and after, so that a log that was lost in between is not taken for the one before.
     let epoch = RedisCommand("GET", Bus.epoch(shard))
     let replies = try await (wait > .zero ? reader(of: shard) : client).pipeline(
-      [epoch, RedisCommand("TIME"), read, RedisCommand("XINFO", "STREAM", stream), epoch], timeout: wait + configuration.callTimeout)
+      [epoch, RedisCommand("TIME"), read, RedisCommand("XINFO", "STREAM", stream), epoch], timeout: wait + configuration.callTimeout,
+      isReplicated: true)
     let (before, now) = (try replies[0].get().text ?? "", try replies[4].get().text ?? "")
     let records = try before == now ? LogReply.records(replies[2].get(), stream: stream) : []
     return LogPage(records: records, epoch: now, lastID: try LogReply.lastID(replies[3]), time: try LogReply.time(replies[1].get()))
@@ -255,13 +256,24 @@ package final class RedisEventLog: EventLog, Service {
   }
 
   package func usage() async throws -> LogUsage {
-    let lines = try await client.send(RedisCommand("INFO", "memory")).text?.split(whereSeparator: \.isNewline) ?? []
+    let usages = try await client.broadcast(RedisCommand("INFO", "memory")).map { try Self.usage($0.get()) }
+    guard let fullest = usages.max(by: { $0.share < $1.share }) else { throw Self.unexpected("INFO memory") }
+    return fullest
+  }
+
+  private static func usage(_ reply: RESPValue) throws(RedisError) -> LogUsage {
+    let lines = reply.text?.split(whereSeparator: \.isNewline) ?? []
     func number(_ name: String) -> Int? { lines.first { $0.hasPrefix("\(name):") }.flatMap { Int($0.dropFirst(name.count + 1)) } }
-    guard let used = number("used_memory") else { throw Self.unexpected("INFO memory") }
+    guard let used = number("used_memory") else { throw unexpected("INFO memory") }
     return LogUsage(used_bytes: used, limit_bytes: number("maxmemory").flatMap { $0 > 0 ? $0 : nil })
   }
 
   package func publish(_ message: [UInt8], to channel: String) async throws {
     _ = try await client.send(RedisCommand("PUBLISH", channel, message))
   }
+}
+
+extension LogUsage {
+  /// How much of its memory a server uses, by which the fullest is found; without a bound nothing of it.
+  fileprivate var share: Double { limit_bytes.map { Double(used_bytes) / Double($0) } ?? 0 }
 }

@@ -52,6 +52,12 @@ package enum Bus {
   package static func live(_ appliance: ApplianceID) -> String { livePrefix + appliance.rawValue }
   package static let livePrefix = "ws:"
 
+  /// A key of the shard whose append function publishes an appliance's channel, by which a cluster finds the server that does; any other channel is found by its own name.
+  package static func home(ofChannel channel: String) -> String {
+    guard channel.hasPrefix(livePrefix) else { return channel }
+    return events(shard(of: channel.utf8.dropFirst(livePrefix.utf8.count)))
+  }
+
   /// Channel: something about users, appliances, their sharing or revoked tokens has changed in PostgreSQL.
   package static let changes = "changes"
   /// Channel on which the gateways tell each other how many consoles watch each robot.

@@ -22,10 +22,11 @@ import Testing
     }
   }
 
-  private func withQueues(_ make: (Bench) -> [CommandQueue], _ body: (Bench, [CommandQueue]) async throws -> Void) async throws {
-    try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
-      var configuration = try RedisConfiguration(url: stack.redis.url(.ingest), password: stack.redis.password(.ingest))
-      configuration.callTimeout = .seconds(30)
+  private func withQueues(
+    on kind: RedisKind, _ make: (Bench) -> [CommandQueue], _ body: (Bench, [CommandQueue]) async throws -> Void
+  ) async throws {
+    try await LocalStack.run(kind.stack) { stack in
+      let configuration = try stack.redisConfiguration(.ingest)
       let log = RedisEventLog(
         configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Self.quiet, writer: "test")
       let bench = Bench(stack: stack, log: log, group: .singleton, configuration: configuration)
@@ -52,8 +53,9 @@ import Testing
     return command
   }
 
-  @Test func `A command goes to one consumer, whole, and urgent ones have a queue of their own`() async throws {
-    try await withQueues {
+  @Test(arguments: RedisKind.allCases)
+  func `A command goes to one consumer, whole, and urgent ones have a queue of their own`(_ kind: RedisKind) async throws {
+    try await withQueues(on: kind) {
       [$0.queue("one"), $0.queue("two"), $0.queue("one", isUrgent: true)]
     } _: { bench, queues in
       let normal = try await open("1", in: bench.log)
@@ -63,12 +65,12 @@ import Testing
       #expect(try await queues[1].next(limit: 10, wait: .milliseconds(50)).isEmpty)
       #expect(try await queues[2].next(limit: 10, wait: .seconds(10)).map(\.command) == [stop])
       try await queues[0].done(first)
-      #expect(try await bench.stack.redis.cli("XLEN", Bus.commands(Bus.shard(of: normal.applianceID), isUrgent: false)) == "0")
+      #expect(try await bench.stack.cli("XLEN", Bus.commands(Bus.shard(of: normal.applianceID), isUrgent: false)) == "0")
     }
   }
 
-  @Test func `Whoever waits gets a command at once`() async throws {
-    try await withQueues {
+  @Test(arguments: RedisKind.allCases) func `Whoever waits gets a command at once`(_ kind: RedisKind) async throws {
+    try await withQueues(on: kind) {
       [$0.queue("one")]
     } _: { bench, queues in
       async let waiting = queues[0].next(limit: 10, wait: .seconds(30))
@@ -77,8 +79,9 @@ import Testing
     }
   }
 
-  @Test func `What a silent consumer has taken goes to another, what it keeps does not`() async throws {
-    try await withQueues {
+  @Test(arguments: RedisKind.allCases)
+  func `What a silent consumer has taken goes to another, what it keeps does not`(_ kind: RedisKind) async throws {
+    try await withQueues(on: kind) {
       [$0.queue("one"), $0.queue("two", takeOverAfter: .milliseconds(1))]
     } _: { bench, queues in
       _ = try await queues[1].next(limit: 10, wait: .zero)
@@ -94,7 +97,7 @@ import Testing
       try await queues[1].done(takenOver)
       #expect(try await queues[1].next(limit: 10, wait: .milliseconds(20)).isEmpty)
     }
-    try await withQueues {
+    try await withQueues(on: kind) {
       [$0.queue("one"), $0.queue("two", takeOverAfter: .seconds(60))]
     } _: { bench, queues in
       _ = try await open("1", in: bench.log)
@@ -104,14 +107,15 @@ import Testing
     }
   }
 
-  @Test func `Queues survive the loss of their streams, and what is no command is thrown away`() async throws {
-    try await withQueues {
+  @Test(arguments: RedisKind.allCases)
+  func `Queues survive the loss of their streams, and what is no command is thrown away`(_ kind: RedisKind) async throws {
+    try await withQueues(on: kind) {
       [$0.queue("one")]
     } _: { bench, queues in
       _ = try await queues[0].next(limit: 10, wait: .zero)
-      _ = try await bench.stack.redis.cli("FLUSHALL")
+      try await bench.stack.flush()
       let shard = Bus.shard(of: try ApplianceID("A"))
-      _ = try await bench.stack.redis.cli("XADD", Bus.commands(shard, isUrgent: false), "*", "some", "thing")
+      _ = try await bench.stack.cli("XADD", Bus.commands(shard, isUrgent: false), "*", "some", "thing")
       let command = try await open("1", in: bench.log)
       var commands: [Command] = []
       let deadline = ContinuousClock.now + .seconds(20)
@@ -119,7 +123,7 @@ import Testing
         commands += try await queues[0].next(limit: 10, wait: .milliseconds(10)).map(\.command)
       }
       #expect(commands == [command])
-      #expect(try await bench.stack.redis.cli("XLEN", Bus.commands(shard, isUrgent: false)) == "1")
+      #expect(try await bench.stack.cli("XLEN", Bus.commands(shard, isUrgent: false)) == "1")
     }
   }
 }

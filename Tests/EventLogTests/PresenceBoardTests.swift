@@ -9,10 +9,11 @@ import Testing
 @Suite struct PresenceBoardTests {
   private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-  @Test func `An appliance is overdue after its latest deadline, told with its last status, until it is forgotten`() async throws {
-    try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
-      var configuration = try RedisConfiguration(url: stack.redis.url(.ingest), password: stack.redis.password(.ingest))
-      configuration.callTimeout = .seconds(30)
+  @Test(arguments: RedisKind.allCases)
+  func `An appliance is overdue after its latest deadline, told with its last status, until it is forgotten`(_ kind: RedisKind) async throws
+  {
+    try await LocalStack.run(kind.stack) { stack in
+      let configuration = try stack.redisConfiguration(.ingest)
       let log = RedisEventLog(
         configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Self.quiet, writer: "test")
       let board = PresenceBoard(configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Self.quiet)

@@ -46,7 +46,7 @@ import Testing
     limits.typesPerAppliance = 8
     limits.openCommandsPerAppliance = 4
     try await withLog(limits: limits) { [limits] log, stack in
-      let ear = try await Ear.listening(on: stack)
+      let ear = try await Ear.listening(on: stack.redisConfiguration())
       let contract = EventLogContract(
         log: log, limits: limits, flush: { _ = try await stack.redis.cli("FLUSHALL") },
         published: { try await ear.next($0) })
@@ -254,62 +254,4 @@ import Testing
       #expect(letter.topic == Bus.events(3) && letter.payload == Array("some\0thing".utf8))
     }
   }
-}
-
-/// Hears every live message of a stack's Redis, through `redis-cli`-independent means: a subscription to the channels of the contract.
-private final class Ear: Sendable {
-  private let messages: AsyncStream<(channel: String, message: [UInt8])>
-  private let task: Task<Void, any Error>
-
-  private final class Receiver: RedisSubscriptionReceiver {
-    let hear: AsyncStream<(channel: String, message: [UInt8])>.Continuation
-    let confirm: AsyncStream<String>.Continuation
-    init(
-      hear: AsyncStream<(channel: String, message: [UInt8])>.Continuation, confirm: AsyncStream<String>.Continuation
-    ) { (self.hear, self.confirm) = (hear, confirm) }
-    func subscribed(channel: String) { confirm.yield(channel) }
-    func message(channel: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) {
-      hear.yield((String(decoding: channel, as: UTF8.self), Array(payload)))
-    }
-    func readCompleted() {}
-    func disconnected() {}
-  }
-
-  private init(messages: AsyncStream<(channel: String, message: [UInt8])>, task: Task<Void, any Error>) {
-    (self.messages, self.task) = (messages, task)
-  }
-
-  static func listening(on stack: LocalStack) async throws -> Ear {
-    let redis = try stack.redis
-    let configuration = try RedisConfiguration(url: redis.url(.admin), password: redis.password(.admin))
-    let (messages, hear) = AsyncStream.makeStream(of: (channel: String, message: [UInt8]).self)
-    let (confirmed, confirm) = AsyncStream.makeStream(of: String.self)
-    let loop = MultiThreadedEventLoopGroup.singleton.next()
-    let subscription = try await loop.submit {
-      RedisSubscription(
-        configuration: configuration, eventLoop: loop, receiver: Receiver(hear: hear, confirm: confirm),
-        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    }.get()
-    let ear = Ear(messages: messages, task: Task { try await subscription.run() })
-    let channels = EventLogContract.appliances.map { "ws:\($0)" }
-    for channel in channels { subscription.subscribe(channel) }
-    var missing = Set(channels)
-    for await channel in confirmed {
-      missing.remove(channel)
-      if missing.isEmpty { break }
-    }
-    return ear
-  }
-
-  func next(_ count: Int) async throws -> [(channel: String, message: [UInt8])] {
-    var heard: [(channel: String, message: [UInt8])] = []
-    guard count > 0 else { return heard }
-    for await message in messages {
-      heard.append(message)
-      if heard.count == count { break }
-    }
-    return heard
-  }
-
-  func stop() async { task.cancel() }
 }

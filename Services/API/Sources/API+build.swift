@@ -93,7 +93,8 @@ package enum APIService {
     redis.clientName = "martlet-api-live"
     return try await loop.submit { [redis] in
       let ear = LiveEar(canary: canary, changed: { access.invalidate($0) })
-      let subscription = RedisSubscription(configuration: redis, eventLoop: loop, receiver: ear, logger: logger)
+      let subscription = RedisSubscription(
+        configuration: redis, eventLoop: loop, receiver: ear, logger: logger, home: Bus.home(ofChannel:))
       ear.connect(subscription)
       return (LiveEarHandle(ear, eventLoop: loop), subscription)
     }.get()

@@ -2,6 +2,7 @@ internal import Access
 internal import AuditTrail
 internal import EventLog
 internal import Logging
+internal import Models
 internal import NIOCore
 internal import NIOPosix
 internal import PostgresClient
@@ -42,7 +43,10 @@ package enum GatewayService {
       settings,
       ports: Gateway.Ports(
         gate: door.gate, cache: door.cache, devices: door.devices, board: board, audit: audit.trail, log: log,
-        liveFeed: { RedisSubscription(configuration: feedConfiguration, eventLoop: $0, receiver: $1, logger: logger) }),
+        liveFeed: {
+          RedisSubscription(
+            configuration: feedConfiguration, eventLoop: $0, receiver: $1, logger: logger, home: Bus.home(ofChannel:))
+        }),
       eventLoopGroup: group, logger: context.logger)
     gateway.metrics.register(with: context.metrics)
     context.health.addCheck("redis", deadline: .seconds(3)) { try await gateway.canary.check() }

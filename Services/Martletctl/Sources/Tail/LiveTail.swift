@@ -20,7 +20,8 @@ struct LiveTail: Service {
     self.appliances = appliances
     self.subscription = try await eventLoop.submit { [following] in
       let receiver = TailReceiver(style: style, signal: signal, following: following)
-      return RedisSubscription(configuration: configuration, eventLoop: eventLoop, receiver: receiver, logger: Connections.logger)
+      return RedisSubscription(
+        configuration: configuration, eventLoop: eventLoop, receiver: receiver, logger: Connections.logger, home: Bus.home(ofChannel:))
     }.get()
   }
 

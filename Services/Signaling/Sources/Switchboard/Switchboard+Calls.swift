@@ -22,22 +22,18 @@ extension Switchboard {
   }
 
   func pipeline(_ commands: [RedisCommand]) async throws -> [RESPValue] {
-    let replies = try await redis.pipeline(commands)
-    // All were refused alike, without an effect.
-    guard replies.contains(where: Self.isFunctionMissing) else { return try replies.map { try $0.get() } }
-    try await loadFunctions()
-    return try await redis.pipeline(commands).map { try $0.get() }
+    var replies = try await redis.pipeline(commands)
+    let missing = replies.indices.filter { Self.isFunctionMissing(replies[$0]) }
+    if !missing.isEmpty {
+      try await redis.loadFunctions(SwitchboardFunctions.source)
+      // These had no effect.
+      for (index, reply) in zip(missing, try await redis.pipeline(missing.map { commands[$0] })) { replies[index] = reply }
+    }
+    return try replies.map { try $0.get() }
   }
 
   private static func isFunctionMissing(_ reply: Result<RESPValue, RedisError>) -> Bool {
     if case .failure(let error) = reply { error.code == .server("ERR") && error.message.contains("Function not found") } else { false }
-  }
-
-  /// Another replica may be faster: its library is the same.
-  private func loadFunctions() async throws {
-    do {
-      _ = try await redis.send(RedisCommand("FUNCTION", "LOAD", SwitchboardFunctions.source))
-    } catch let error as RedisError where error.message.contains("already exists") {}
   }
 
   // MARK: Replicas
