@@ -34,12 +34,14 @@ struct DeviceSocket: Sendable {
     let upgrade = try await bootstrap.connect(host: url.host, port: url.port) { channel in
       channel.eventLoop.makeCompletedFuture {
         let deadline = channel.eventLoop.assumeIsolated().scheduleTask(in: Self.handshakeTimeout) { channel.close(promise: nil) }
-        let upgraded = try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(
-          configuration: .init(
-            upgradeConfiguration: NIOTypedHTTPClientUpgradeConfiguration(upgradeRequestHead: request, upgraders: [upgrader]) { channel in
-              channel.close(promise: nil)
-              return channel.eventLoop.makeSucceededFuture(nil)
-            }))
+        var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(
+          upgradeConfiguration: NIOTypedHTTPClientUpgradeConfiguration(upgradeRequestHead: request, upgraders: [upgrader]) { channel in
+            channel.close(promise: nil)
+            return channel.eventLoop.makeSucceededFuture(nil)
+          })
+        // The server's first message may come with its answer to the handshake.
+        pipeline.leftOverBytesStrategy = .forwardBytes
+        let upgraded = try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: pipeline)
         upgraded.whenComplete { _ in deadline.cancel() }
         return upgraded
       }
