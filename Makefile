@@ -11,7 +11,7 @@ XUNIT ?=
 
 SWIFT_BUILD := swift build --scratch-path $(SCRATCH)
 LOCALSTACK := $(SCRATCH)/release/localstack
-SOURCES := Package.swift Services Shared Tests
+SOURCES := Package.swift Services Shared Tests deploy/examples
 
 .PHONY: help
 help: ## List the targets

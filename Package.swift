@@ -12,6 +12,8 @@ let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let tokens = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 
@@ -36,7 +38,10 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = [], exclude: [
 
 let package = Package(
   name: "martlet",
+  // For apps that use `MartletClient`; the services run on Linux.
+  platforms: [.macOS(.v15), .iOS(.v18)],
   products: [
+    .library(name: "MartletClient", targets: ["MartletClient"]),
     .executable(name: "gateway", targets: ["GatewayMain"]),
     .executable(name: "ingest", targets: ["IngestMain"]),
     .executable(name: "persister", targets: ["PersisterMain"]),
@@ -87,7 +92,7 @@ let package = Package(
 
     // Clients and transports.
     shared(
-      "RedisClient", nio + ["Backoff", "CHiredis", "ServerURL", .product(name: "NIOSSL", package: "swift-nio-ssl"), lifecycle, logging]),
+      "RedisClient", nio + ["Backoff", "CHiredis", "ServerURL", nioSSL, lifecycle, logging]),
     tests(of: "RedisClient", nio + ["LocalStack", .product(name: "NIOEmbedded", package: "swift-nio"), lifecycle, logging]),
     shared("PostgresClient", ["Backoff", "CLibpq", lifecycle, logging]),
     tests(of: "PostgresClient", ["LocalStack", lifecycle, logging]),
@@ -95,6 +100,11 @@ let package = Package(
     tests(of: "MQTTClient", ["LocalStack", lifecycle, logging, subprocess]),
     shared("WebSocketTransport", nio + ["Digests", "TrustedProxies", lifecycle, logging]),
     tests(of: "WebSocketTransport", nio + ["TrustedProxies", "WebSocketTestClient", lifecycle, logging]),
+
+    // For apps: no C module of ours is below it.
+    shared("MartletClient", nio + ["Models", "ServerURL", asyncHTTPClient, nioHTTP, nioWebSocket, nioSSL]),
+    tests(of: "MartletClient", ["LocalStack", "Models", asyncHTTPClient, nio[0], nioSSL, subprocess]),
+    .executableTarget(name: "AnyApp", dependencies: ["MartletClient"], path: "deploy/examples/AnyApp"),
 
     // Ports.
     shared("EventLog", ["Digests", "Models", "RedisClient", .product(name: "NIOCore", package: "swift-nio"), lifecycle, logging]),
@@ -194,7 +204,7 @@ let package = Package(
         name: "Webhooks",
         dependencies: nio + [
           "Backoff", "Digests", "Models", "OutboundGate", "PostgresClient", "ServiceRuntime", "Store", asyncHTTPClient, nioHTTP,
-          .product(name: "NIOSSL", package: "swift-nio-ssl"), lifecycle, logging, metrics,
+          nioSSL, lifecycle, logging, metrics,
         ], path: "Services/Rules/Sources/Webhooks"),
       tests(
         of: "Webhooks",
@@ -224,7 +234,7 @@ let package = Package(
         "Access", "Backoff", "EventLog", "Models", "MQTTClient", "OutboundGate", "PostgresClient", "RedisClient", "RuleEvaluation",
         "ServerURL", "ServiceRuntime", "Store",
         .product(name: "Yams", package: "Yams"), arguments, asyncHTTPClient,
-        .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOWebSocket", package: "swift-nio"), lifecycle, signals, logging,
+        nioHTTP, nioWebSocket, lifecycle, signals, logging,
       ], main: [arguments])
     + [
       tests(
@@ -239,8 +249,8 @@ let package = Package(
       .testTarget(
         name: "IntegrationTests",
         dependencies: [
-          "LocalStack", "LocalStackMain", "APIMain", "GatewayMain", "IngestMain", "PersisterMain", "RulesMain", "SignalingMain",
-          "MartletctlMain", subprocess,
+          "AnyApp", "LocalStack", "LocalStackMain", "APIMain", "GatewayMain", "IngestMain", "MartletClient", "PersisterMain", "RulesMain",
+          "SignalingMain", "MartletctlMain", subprocess,
         ],
         path: "Tests/Integration", exclude: ["Clients"]),
       .executableTarget(

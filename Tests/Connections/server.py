@@ -1,12 +1,17 @@
 """The other end of the connection scripts: a WebSocket server and a REST API that do what a script says, and check what the client does.
 
 README.md has the form of a script. Each script has addresses of its own, /<script>/ws and /<script>/api, so that one server serves a whole run.
+
+server.py [CERTIFICATE KEY]     serves until it or who started it is ended, by TLS when given these PEM files; writes its ports on one line: {"files", "sockets"}
 """
 import asyncio
 import http
 import http.server
 import json
+import os
 import pathlib
+import ssl
+import sys
 import threading
 import urllib.parse
 
@@ -173,10 +178,27 @@ def http_handler(scripts, report):
     return Handler
 
 
-async def serve(report):
-    """Starts both ends; returns the port of the files and the API, and that of the WebSockets."""
+async def serve(report, tls=None):
+    """Starts both ends, with a context by TLS; returns the port of the files and the API, and that of the WebSockets."""
     Player.scripts = {path.stem: Script(path) for path in sorted((HERE / "scripts").glob("*.json"))}
-    sockets = await websockets.serve(play, "127.0.0.1", 0, create_protocol=Player, ping_interval=None, close_timeout=1)
+    sockets = await websockets.serve(play, "127.0.0.1", 0, create_protocol=Player, ping_interval=None, close_timeout=1, ssl=tls)
     files = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http_handler(Player.scripts, report))
+    if tls:
+        files.socket = tls.wrap_socket(files.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=files.serve_forever, daemon=True).start()
     return files.server_port, sockets.sockets[0].getsockname()[1]
+
+
+async def main(certificate):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if certificate else None
+    if tls:
+        tls.load_cert_chain(*certificate)
+    parent = os.getppid()
+    files, sockets = await serve(lambda body: None, tls)
+    print(json.dumps({"files": files, "sockets": sockets}), flush=True)
+    while os.getppid() == parent:
+        await asyncio.sleep(1)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

@@ -18,6 +18,7 @@ import Testing
     "WebSocketTransport": ["Digests", "TrustedProxies"],
     "ServiceRuntime": [],
     "LocalStack": [],
+    "MartletClient": ["Models", "ServerURL"],
     "EventLog": ["Models", "RedisClient", "Digests"],
     "Store": ["Models", "PostgresClient", "Digests", "RuleEvaluation"],
     "LogConsumer": ["Models", "EventLog", "Store", "PostgresClient", "ServiceRuntime", "Backoff"],
@@ -70,7 +71,7 @@ import Testing
 
   @Test func `Models imports values only`() throws {
     for file in try SourceTree.files(in: "Shared/Models") {
-      for module in file.imports { #expect(["Glibc", "Synchronization"].contains(module), "\(file.path) imports \(module)") }
+      for module in file.imports { #expect(["Darwin", "Glibc", "Synchronization"].contains(module), "\(file.path) imports \(module)") }
     }
   }
 
@@ -92,7 +93,7 @@ import Testing
     ("try!", [:]),
     ("@unchecked Sendable", [:]),
     ("nonisolated(unsafe)", [:]),
-    ("Task {", [:]),
+    ("Task {", ["Shared/MartletClient/Login/": "a renewal outlives who asked: its refresh token is used up"]),
     ("Task.detached", [:]),
     ("fatalError(", [:]),
   ]
