@@ -37,6 +37,25 @@ struct Backbone: Sendable {
     return "ws://\(service.host):\(service.port)/ws"
   }
 
+  /// What becomes of commands that an app sends one after the other over one socket, subscribed to nothing: `TYPE OUTCOME [CODE]` each.
+  func outcomes(of types: [String], to appliance: String, at url: String) async throws -> [String] {
+    let output = try await Tool.run(
+      ["/usr/bin/python3", Clients.path("commander.py"), url, appliance] + types, environment: ["TOKEN": token], limit: .seconds(240))
+    return output.split(separator: "\n").map(String.init)
+  }
+
+  /// What becomes of stops that eight apps send at a time, two to each of four appliances by different gateways, each one after the other over a socket of its own.
+  func outcomes(of stop: String, count: Int, to appliances: [String], at path: String) async throws -> [String] {
+    try await withThrowingTaskGroup(of: [String].self) { group in
+      for appliance in appliances {
+        for number in 1...2 {
+          group.addTask { try await outcomes(of: Array(repeating: stop, count: count), to: appliance, at: gateway(number) + path) }
+        }
+      }
+      return try await group.reduce(into: []) { $0 += $1 }
+    }
+  }
+
   /// Waits until a query gives `expected`. PostgreSQL may be away for a while.
   func waitForRow(_ expected: String, limit: Duration = .seconds(60), _ sql: String) async throws {
     let deadline = ContinuousClock.now + limit

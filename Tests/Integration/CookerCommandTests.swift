@@ -7,15 +7,13 @@ import Testing
 
   /// What becomes of commands that an app sends which is subscribed to nothing.
   private func send(_ types: String..., on backbone: Backbone) async throws -> String {
-    try await Tool.run(
-      ["/usr/bin/python3", Clients.path("commander.py"), backbone.gateway(1), Self.appliance] + types,
-      environment: ["TOKEN": backbone.token], limit: .seconds(120))
+    try await backbone.outcomes(of: types, to: Self.appliance, at: backbone.gateway(1)).joined(separator: "\n")
   }
 
   /// A real cooker's speed: at a higher one its session, or an error that it plays, could come to its end before the last command does.
-  private func startCooker(_ manner: String, on backbone: Backbone) async throws {
+  private func startCooker(_ manner: String, _ appliance: String = Self.appliance, on backbone: Backbone) async throws {
     try await backbone.stack.keepMartletctl(
-      "cooker", ["simulate", "epicura", Self.appliance, "--waits", "--interval", "0.2", "--speed", "1", "--commands", manner])
+      "cooker-\(appliance)", ["simulate", "epicura", appliance, "--waits", "--interval", "0.2", "--speed", "1", "--commands", manner])
   }
 
   private func waitForStatus(_ status: String, _ app: Subscriber) async throws {
@@ -44,10 +42,22 @@ import Testing
             _ = try await witness.event(step) { $0["data"]?["type"]?.string == type }
           }
         }
-        try await backbone.stack.kill("cooker")
+        try await backbone.stack.kill("cooker-\(Self.appliance)")
         try await waitForStatus("offline", witness)
         #expect(try await send("cooking:pause", on: backbone) == "cooking:pause command:failed APPLIANCE_OFFLINE")
       }
+    }
+  }
+
+  @Test func `Apps that are subscribed to nothing hear what becomes of each of hundreds of stops`() async throws {
+    let cookers = (1...4).map { "EPIC-00\($0)" }
+    try await Backbone.run(appliances: cookers) { backbone in
+      for cooker in cookers { try await startCooker("obey", cooker, on: backbone) }
+      try await backbone.waitForRow("4", "SELECT count(*) FROM events WHERE type = 'appliance:status'")
+      let outcomes = try await backbone.outcomes(of: "cooking:stop", count: 50, to: cookers, at: "")
+      #expect(
+        outcomes.count == 400 && outcomes.allSatisfy { $0 == "cooking:stop command:acknowledged" }, "\(outcomes.count): \(Set(outcomes))")
+      try await backbone.waitForRow("400", "SELECT count(*) FROM commands WHERE state = 'acknowledged'")
     }
   }
 

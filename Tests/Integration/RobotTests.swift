@@ -19,9 +19,9 @@ import Testing
     try await backbone.stack.mosquitto.publish("-q", "1", "-t", "oht50/\(robot)/\(type)", "-s", input: frame)
   }
 
-  private static func startRobot(_ backbone: Backbone, rate: Int = 20) async throws {
+  private static func startRobot(_ backbone: Backbone, _ robot: String = Self.robot, rate: Int = 20) async throws {
     try await backbone.stack.keepMartletctl(
-      "robot", ["simulate", "robot", robot, "--rate", "\(rate)", "--speed", "10", "--seed", "3"])
+      "robot-\(robot)", ["simulate", "robot", robot, "--rate", "\(rate)", "--speed", "10", "--seed", "3"])
   }
 
   @Test func `Each example of the document goes from the broker to a console as it is`() async throws {
@@ -72,6 +72,17 @@ import Testing
         // What becomes of another's stop is not this console's.
         #expect(await witness.mailbox.count(ofType: "command_ack") == 0)
       }
+    }
+  }
+
+  @Test func `Consoles that are subscribed to nothing hear what becomes of each of hundreds of stops`() async throws {
+    let robots = (1...4).map { "OHT-\($0)" }
+    try await Backbone.run(appliances: robots, dialect: "oht50") { backbone in
+      for robot in robots { try await Self.startRobot(backbone, robot, rate: 1) }
+      try await backbone.waitForRow("4", "SELECT count(DISTINCT appliance_id) FROM events WHERE type = 'system.status'")
+      let outcomes = try await backbone.outcomes(of: "emergency_stop", count: 50, to: robots, at: "/telemetry")
+      #expect(outcomes.count == 400 && outcomes.allSatisfy { $0 == "emergency_stop acknowledged" }, "\(outcomes.count): \(Set(outcomes))")
+      try await backbone.waitForRow("400", "SELECT count(*) FROM commands WHERE state = 'acknowledged'")
     }
   }
 

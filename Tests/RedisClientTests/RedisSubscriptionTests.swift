@@ -40,6 +40,18 @@ struct RedisSubscriptionTests {
     }
   }
 
+  @Test func `a channel that is given up and wanted again in one tick is confirmed to who wants it now`() async throws {
+    try await withSubscription { _, _, subscription, lines in
+      subscription.subscribe("a")
+      #expect(await lines.next() == "subscribed a")
+      try await subscription.eventLoop.submit {
+        subscription.unsubscribe("a")
+        subscription.subscribe("a")
+      }.get()
+      #expect(await lines.next() == "subscribed a")
+    }
+  }
+
   @Test func `thousands of channels are subscribed, also when asked for before the connection`() async throws {
     try await withSubscription { _, _, subscription, lines in
       for number in 0..<3000 { subscription.subscribe("channel \(number)") }
