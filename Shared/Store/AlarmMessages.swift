@@ -2,11 +2,15 @@ package import Models
 package import RuleEvaluation
 
 extension AlarmRows.Alarm {
-  /// What is told of the alarm: `{"alarm_id","source","name","severity","raised_count","metric","value"}`; `metric` and `value` only where there are any, and
-  /// `acknowledged_by` where somebody did.
+  /// What is told of the alarm: `{"alarm_id","source","name","severity","raised_count","metric","value"}`; `metric` and `value` only where there are any. One that is
+  /// acknowledged has `acknowledged_by` and `state` besides, which is `open` or `cleared`: what is over may not have been seen either.
   ///
-  /// - Parameter type: `alarm:raised`, `alarm:updated`, `alarm:acknowledged` or `alarm:cleared`.
-  package func message(_ type: EventType, at time: Timestamp, acknowledgedBy user: String? = nil) -> RuleOutbox.Message {
+  /// - Parameters:
+  ///   - type: `alarm:raised`, `alarm:updated`, `alarm:acknowledged` or `alarm:cleared`.
+  ///   - acknowledgement: whose, and whether the alarm was over by then.
+  package func message(
+    _ type: EventType, at time: Timestamp, acknowledgement: (userID: String, isCleared: Bool)? = nil
+  ) -> RuleOutbox.Message {
     var text: [UInt8] = []
     text.append("{\"alarm_id\":")
     text += String(id).utf8
@@ -19,9 +23,10 @@ extension AlarmRows.Alarm {
     text.append(",\"raised_count\":")
     text += String(raisedCount).utf8
     text.appendMetric(metric, value)
-    if let user {
+    if let acknowledgement {
       text.append(",\"acknowledged_by\":")
-      text.append(json: user)
+      text.append(json: acknowledgement.userID)
+      text.append(acknowledgement.isCleared ? ",\"state\":\"cleared\"" : ",\"state\":\"open\"")
     }
     text.append(UInt8(ascii: "}"))
     return RuleOutbox.Message(type, of: applianceID, data: text, at: time)

@@ -73,7 +73,8 @@ package struct AlarmStore: Sendable {
           WHERE id = $1 AND appliance_id = $2 AND acknowledged_at IS NULL RETURNING \(Self.columns)
           """, [.int8(id), appliance.column, .timestamptz(now), .text(user)]))
       if let alarm = changed.first {
-        try RuleOutbox.append([alarm.alarm.message(.alarmAcknowledged, at: now, acknowledgedBy: user)], in: session)
+        let message = alarm.alarm.message(.alarmAcknowledged, at: now, acknowledgement: (user, alarm.cleared != nil))
+        try RuleOutbox.append([message], in: session)
         return alarm
       }
       return try Self.alarms(

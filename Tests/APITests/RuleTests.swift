@@ -117,6 +117,8 @@ import Testing
       #expect(Set(answers.map(\.status)) == [200] && Set(answers.map(\.body)).count == 1, "all are told who was first")
       #expect(try await fixture.stack.postgres.query("SELECT count(*) FROM rule_outbox WHERE type = 'alarm:acknowledged'") == "1")
       #expect(try await fixture.ask(Question("POST", path + "/3/acknowledge", token: owner)).status == 200, "over, but not yet seen")
+      let states = "SELECT string_agg(data ->> 'state', ' ' ORDER BY id) FROM rule_outbox WHERE type = 'alarm:acknowledged'"
+      #expect(try await fixture.stack.postgres.query(states) == "open cleared")
       #expect(try await fixture.ask(Question("POST", path + "/4/acknowledge", token: owner)).code == "alarm_not_found")
 
       let open = try await fixture.ask(Question(path: "/api/v1/alarms?state=open&limit=1", token: owner))

@@ -170,15 +170,20 @@ import Testing
     #expect((try? JSONObject(parsing: text))?.string("code") == "TOO_MANY_COMMANDS")
   }
 
-  @Test func `An alarm that a user acknowledges is told as the module's alarm, still active`() throws {
+  @Test func `An alarm that a user acknowledges is told as the module's alarm, as active as it is`() throws {
     let data =
-      #"{"alarm_id":7,"source":"code:safety.thermal_runaway@Second","name":"Thermal runaway","severity":"critical","raised_count":1,"acknowledged_by":"ann"}"#
+      #"{"alarm_id":7,"source":"code:safety.thermal_runaway@Second","name":"Thermal runaway","severity":"critical","raised_count":1,"acknowledged_by":"ann","state":"open"}"#
     let event = Event(type: .alarmAcknowledged, applianceID: Self.module, timestamp: Self.start, data: Array(data.utf8))
     let frame = try ReefnetFrame(parsing: try #require(ReefnetServerMessage.acknowledgedAlarm(event)))
     let alarm = try ReefnetAlarm(payload: frame.payload)
     #expect(frame.moduleID == Self.module && frame.kind == .alarm && frame.sentAt == Self.start)
     #expect(alarm.code == "safety.thermal_runaway" && alarm.isActive && alarm.severity == .critical && alarm.message == "Thermal runaway")
     #expect(frame.payload.string("acknowledged_by") == "ann")
+    let over = Event(
+      type: .alarmAcknowledged, applianceID: Self.module, timestamp: Self.start, data: Array(data.replacing("open", with: "cleared").utf8))
+    let cleared = try ReefnetAlarm(
+      payload: ReefnetFrame(parsing: try #require(ReefnetServerMessage.acknowledgedAlarm(over))).payload)
+    #expect(!cleared.isActive && cleared.severity == .info)
     // One that a rule raised is no module's.
     let other = data.replacing("code:", with: "rule:")
     #expect(

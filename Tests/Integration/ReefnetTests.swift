@@ -8,8 +8,10 @@ import Testing
   private static let secret = String(repeating: "s", count: 43)
 
   /// Runs `body` with two gateways and the environment that the client wants.
-  private static func run(_ body: @Sendable (Backbone, _ tokens: [String: String]) async throws -> Void) async throws {
-    try await Backbone.run(appliances: []) { backbone in
+  private static func run(
+    rules: Int = 0, _ body: @escaping @Sendable (Backbone, _ tokens: [String: String]) async throws -> Void
+  ) async throws {
+    try await Backbone.run(appliances: [], rules: rules) { backbone in
       let stack = backbone.stack
       try await stack.martletctl(
         "apply", "-",
@@ -78,6 +80,93 @@ import Testing
       }
     }
   }
+
+  // MARK: Alarms
+
+  @Test func `An alarm is raised by a module, acknowledged by a user and cleared, and a UI and an app hear of all of it`() async throws {
+    try await Self.run(rules: 1) { backbone, tokens in
+      let types = ["alarm:raised", "alarm:acknowledged", "alarm:cleared"]
+      try await Subscriber.run(backbone.gateway(1), token: backbone.token, appliances: [Self.module], types: types) { app in
+        let endpoint = try Self.address(backbone, 2) + "/ws/reefnet?token="
+        // The UI is a guest's, who may watch.
+        try await Subscriber.console(endpoint + #require(tokens["GUEST"]), token: "", []) { ui in
+          try await Self.say("status", backbone)
+          _ = try await ui.event("status")
+          let raised = "safety.heater_overrun"
+          try await Subscriber.console(endpoint + #require(tokens["MODULE"]), token: "", [Self.frame("alarm.\(raised)")]) { _ in
+            _ = try await Self.alarm(raised, isActive: true, by: nil, ui)
+          }
+          let alarm = try await app.event("alarm:raised") { $0["data"]?["source"]?.string == "code:\(raised)" }
+          #expect(try await Self.acknowledge(alarm, as: #require(tokens["GUEST"]), backbone)["code"]?.string == "not_permitted")
+          // Of several times the first counts.
+          for _ in 1...2 {
+            #expect(try await Self.acknowledge(alarm, as: backbone.token, backbone)["acknowledged_by"]?.string == Backbone.user)
+          }
+          let frame = try await Self.alarm(raised, isActive: true, by: Backbone.user, ui)
+          #expect(frame["payload"]?["severity"]?.string == "critical" && frame["payload"]?["message"]?.string == "Heater overrun")
+          try await Self.say("alarm.\(raised).cleared", backbone)
+          _ = try await Self.alarm(raised, isActive: false, by: nil, ui)
+          try await Self.checkLateAcknowledgement(backbone, app, ui)
+          // Nothing was told twice.
+          #expect(await app.mailbox.count(ofType: "alarm:acknowledged") == 2)
+          #expect(await ui.mailbox.messages.count { $0["payload"]?["acknowledged_by"] != nil } == 2)
+        }
+      }
+      try await backbone.waitForRow(
+        "2",
+        "SELECT count(*) FROM alarms WHERE acknowledged_by = '\(Backbone.user)' AND acknowledged_at >= raised_at AND cleared_at IS NOT NULL"
+      )
+      try await backbone.waitForRow(
+        "2",
+        "SELECT count(*) FROM audit_log WHERE action = 'alarm.acknowledged' AND user_id = '\(Backbone.user)' AND appliance_id = '\(Self.module)' AND address = '127.0.0.1'"
+      )
+      try await backbone.waitForRow(
+        "1",
+        "SELECT sum(count) FROM audit_log WHERE action = 'request' AND result = 'refused' AND user_id = 'guest' AND detail LIKE 'acknowledgeAlarm%'"
+      )
+    }
+  }
+
+  /// An alarm that nobody had seen before it was over.
+  private static func checkLateAcknowledgement(_ backbone: Backbone, _ app: Subscriber, _ ui: Subscriber) async throws {
+    let raised = "thermistor_mismatch"
+    try await say("alarm.\(raised)", backbone)
+    _ = try await alarm(raised, isActive: true, by: nil, ui)
+    try await say("alarm.\(raised).cleared", backbone)
+    let cleared = try await app.event("alarm:cleared") { $0["data"]?["source"]?.string == "code:\(raised)" }
+    _ = try await acknowledge(cleared, as: backbone.token, backbone)
+    _ = try await alarm(raised, isActive: false, by: Backbone.user, ui)
+    let told = try await app.event("alarm:acknowledged") { $0["data"]?["alarm_id"] == cleared["data"]?["alarm_id"] }
+    #expect(told["data"]?["state"]?.string == "cleared" && told["data"]?["acknowledged_by"]?.string == Backbone.user)
+  }
+
+  private static func frame(_ name: String) throws -> String {
+    try String(contentsOf: fixtures().appending(path: name + ".json"), encoding: .utf8)
+  }
+
+  /// Publishes one of the document's frames.
+  private static func say(_ name: String, _ backbone: Backbone) async throws {
+    let topic = "reefnet/\(module)/\(name.prefix { $0 != "." })"
+    try await backbone.stack.mosquitto.publish("-q", "1", "-t", topic, "-s", input: frame(name))
+  }
+
+  private static func alarm(_ code: String, isActive: Bool, by user: String?, _ ui: Subscriber) async throws -> JSON {
+    try await ui.event("alarm") { frame in
+      let payload = frame["payload"]
+      return payload?["code"]?.string == code && payload?["active"] == .bool(isActive) && payload?["acknowledged_by"]?.string == user
+    }
+  }
+
+  /// - Parameter alarm: an event that tells its number.
+  private static func acknowledge(_ alarm: JSON, as token: String, _ backbone: Backbone) async throws -> JSON {
+    let (api, number) = (try backbone.stack.service("api-1"), try #require(alarm["data"]?["alarm_id"]?.int))
+    let url = "http://\(api.host):\(api.port)/api/v1/appliances/\(module)/alarms/\(number)/acknowledge"
+    let output = try await Tool.run(
+      ["/usr/bin/curl", "-s", "-X", "POST", "-H", "Authorization: Bearer \(token)", url], limit: .seconds(30))
+    return try JSON(output)
+  }
+
+  // MARK: What is refused
 
   @Test func `What is wrong, foreign or not permitted is met with silence, and logged with its bytes`() async throws {
     try await Self.run { backbone, tokens in

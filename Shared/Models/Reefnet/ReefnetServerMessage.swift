@@ -29,7 +29,8 @@ package enum ReefnetServerMessage: Hashable, Sendable {
     return text
   }
 
-  /// An `alarm` frame that tells that a user has acknowledged the alarm, which is still active: beside the document's members its `payload` has `acknowledged_by` and `acknowledged_at`.
+  /// An `alarm` frame that tells that a user has acknowledged the alarm: beside the document's members its `payload` has `acknowledged_by` and `acknowledged_at`.
+  /// It is as `active` as the alarm is, and of severity `info` where that is over.
   ///
   /// - Parameter event: an `alarm:acknowledged` of the bus. Nil for any other, and for an alarm that no module raised.
   package static func acknowledgedAlarm(_ event: Event) -> [UInt8]? {
@@ -39,6 +40,8 @@ package enum ReefnetServerMessage: Hashable, Sendable {
     // `code:<code>`, or `code:<code>@<submodule_id>`.
     let parts = source.dropFirst(5).split(separator: "@", maxSplits: 1).map(String.init)
     guard let code = parts.first else { return nil }
+    let isActive = data.string("state") != "cleared"
+    let severity = isActive ? data.string("severity") ?? ReefnetAlarm.Severity.warning.rawValue : ReefnetAlarm.Severity.info.rawValue
     var text = begin()
     text.append(",\"module_id\":")
     text.append(json: event.applianceID.rawValue)
@@ -47,14 +50,15 @@ package enum ReefnetServerMessage: Hashable, Sendable {
     text.append(",\"type\":\"alarm\",\"sent_at\":")
     text.append(json: event.timestamp.iso8601)
     text.append(",\"payload\":{\"severity\":")
-    text.append(json: data.string("severity") ?? ReefnetAlarm.Severity.warning.rawValue)
+    text.append(json: severity)
     text.append(",\"code\":")
     text.append(json: code)
     text.append(",\"message\":")
     text.append(json: data.string("name") ?? code)
     text.append(",\"category\":")
     text.append(json: code.hasPrefix("safety.") ? "safety" : "sensors")
-    text.append(",\"active\":true,\"meta\":{},\"acknowledged_by\":")
+    text.append(isActive ? ",\"active\":true" : ",\"active\":false")
+    text.append(",\"meta\":{},\"acknowledged_by\":")
     text.append(json: user)
     text.append(",\"acknowledged_at\":")
     text.append(json: event.timestamp.iso8601)
