@@ -144,8 +144,12 @@ func runningGracefully(_ service: some Service, _ body: (_ shutDown: @Sendable (
 
 /// A Mosquitto that denies every subscription, which the access list of a file cannot do.
 enum DenyingBroker {
-  static let plugin = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so"
-  static let isInstalled = FileManager.default.fileExists(atPath: plugin)
+  /// It comes with Mosquitto, in the folder of the machine's architecture.
+  private static func plugin() throws -> String {
+    let folders = try FileManager.default.contentsOfDirectory(atPath: "/usr/lib")
+    let places = folders.map { "/usr/lib/\($0)/mosquitto_dynamic_security.so" }
+    return try #require(places.first(where: FileManager.default.fileExists), "Mosquitto's plugin is not installed; run `make packages`.")
+  }
 
   static func run(_ body: (_ url: String) async throws -> Void) async throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "mqtt-\(UUID().uuidString)")
@@ -154,8 +158,8 @@ enum DenyingBroker {
     let (rules, settings) = (folder.appending(path: "rules.json"), folder.appending(path: "mosquitto.conf"))
     let port = try Ports.free()
     try #"{"defaultACLAccess":{"subscribe":false},"clients":[],"groups":[],"roles":[]}"#.write(to: rules, atomically: true, encoding: .utf8)
-    let lines = [
-      "listener \(port) 127.0.0.1", "allow_anonymous true", "user root", "plugin \(plugin)", "plugin_opt_config_file \(rules.path)",
+    let lines = try [
+      "listener \(port) 127.0.0.1", "allow_anonymous true", "user root", "plugin \(plugin())", "plugin_opt_config_file \(rules.path)",
     ]
     try lines.joined(separator: "\n").write(to: settings, atomically: true, encoding: .utf8)
     try await withThrowingTaskGroup(of: Void.self) { group in
