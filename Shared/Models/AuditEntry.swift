@@ -12,7 +12,7 @@ package struct AuditEntry: Hashable, Sendable {
     case commandRequested = "command.requested"
     /// What became of a command: the log's word, whoever sent it.
     case commandSettled = "command.settled"
-    /// A request of the API that the caller may not make.
+    /// A request of the API that the caller may not make, or a client's message that is not acted on.
     case request = "request"
     /// A row of accounts, appliances, sharing, secrets, rules, webhooks or controllers' settings: noted by the database in the change's own transaction.
     case configurationChanged = "configuration.changed"

@@ -82,7 +82,10 @@ import Testing
         == [.logRefused(.wrongModule, foreign), .close(.refused(.invalidOrExpiredToken))])
     var known = Self.heater()
     _ = known.handle(.frame(Array(Self.status.utf8)), now: Self.start)
-    #expect(known.handle(.frame(foreign), now: Self.start) == [.logRefused(.foreignModule("Other"), foreign)])
+    let control = Array(#"{"protocol":"reefnet.v1","module_id":"Other","type":"control","payload":{"command":"ping"}}"#.utf8)
+    for frame in [foreign, control] {
+      #expect(known.handle(.frame(frame), now: Self.start) == [.logRefused(.foreignModule("Other"), frame)])
+    }
   }
 
   // MARK: Modules

@@ -180,6 +180,14 @@ import Testing
       #expect(log.contains("it was '{'") && log.contains("more since the line before") == false)
       #expect(!log.contains(backbone.token))
       try await backbone.waitForRow("1", "SELECT count(*) FROM events WHERE type = 'reefnet:status'")
+      // Whoever reached for what is not theirs is noted.
+      for (noted, count) in [
+        ("action = 'command.requested' AND user_id = '\(Backbone.user)' AND appliance_id = 'Someone.Else'", "1"),
+        ("action = 'command.requested' AND user_id = 'guest' AND appliance_id = '\(Self.module)'", "1"),
+        ("action = 'request' AND user_id IS NULL AND appliance_id = '\(Self.module)'", "2"), ("true", "4"),
+      ] {
+        try await backbone.waitForRow(count, "SELECT coalesce(sum(count), 0) FROM audit_log WHERE result = 'refused' AND \(noted)")
+      }
     }
   }
 

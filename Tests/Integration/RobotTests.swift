@@ -164,10 +164,10 @@ import Testing
     }
   }
 
-  @Test func `Bad tokens are told by WS-001 and a close, and bad messages by the document's errors alone`() async throws {
+  @Test func `Bad tokens are told by WS-001 and a close`() async throws {
     try await Self.run { backbone in
       let stack = backbone.stack
-      try await stack.martletctl("apply", "-", input: "users:\n  - id: leaver\n  - id: stranger\n")
+      try await stack.martletctl("apply", "-", input: "users:\n  - id: leaver\n")
       let revoked = try await stack.martletctl("token", "leaver")
       _ = try await stack.postgres.query("UPDATE users SET tokens_valid_from = now() + interval '1 day' WHERE id = 'leaver'")
       let refused = [
@@ -181,21 +181,63 @@ import Testing
           #expect(closed["data"]?["code"]?.int == 1008 && closed["data"]?["reason"]?.string == reason)
         }
       }
-      let patterns = (0..<1000).map { _ in "\"*\"" }.joined(separator: ",")
-      let bad = [
-        #"{"type":"subscribe","events":["**"]}"#, #"{"type":"subscribe","events":["."]}"#,
-        #"{"type":"subscribe","events":["invalid.event"]}"#,
-        #"{"type":"subscribe","events":[\#(patterns)]}"#, #"{"type":"set_telemetry_rate","rate":0}"#,
-        #"{"type":"set_telemetry_rate","rate":-1}"#, #"{"type":"set_telemetry_rate","rate":1e9}"#,
-        #"{"type":"set_telemetry_rate","rate":NaN}"#, #"{"type":"emergency_stop","appliance_id":"\#(Self.robot)"}"#,
-      ].map { $0.replacingOccurrences(of: "\"subscribe\"", with: "\"\\u0073ubscribe\"") }
-      let stranger = try await stack.martletctl("token", "stranger")
-      try await Subscriber.console(Self.endpoint(backbone, 1), token: stranger, [Self.auth] + bad + [#"{"type":"ping"}"#]) { console in
+    }
+  }
+
+  // MARK: Bad input
+
+  /// What a viewer of the robot says, and the code by which it is answered.
+  private static let refused = [
+    (#"{"type":"subscribe","events":["**"]}"#, "WS-002"), (#"{"type":"subscribe","events":["."]}"#, "WS-002"),
+    (#"{"type":"subscribe","events":["invalid.event"]}"#, "WS-002"), (#"{"type":"subscribe","events":[\(patterns(4000))]}"#, "WS-002"),
+    (#"{"type":"subscribe","events":["*"],"appliance_id":"OHT-2"}"#, "WS-002"),
+    (#"{"type":"set_telemetry_rate","rate":0}"#, "WS-003"), (#"{"type":"set_telemetry_rate","rate":-1}"#, "WS-003"),
+    (#"{"type":"set_telemetry_rate","rate":1e9}"#, "WS-003"),
+    // This is no JSON.
+    (#"{"type":"set_telemetry_rate","rate":NaN}"#, "WS-002"), (stop, "WS-002"),
+  ]
+  private static let stop = #"{"type":"emergency_stop","appliance_id":"OHT-1"}"#
+
+  private static func patterns(_ count: Int) -> String { Array(repeating: #""*""#, count: count).joined(separator: ",") }
+
+  /// None of these is confirmed, and no confirmation is waited for.
+  private static func disguised(_ message: String) -> String {
+    message.replacingOccurrences(of: "\"subscribe\"", with: "\"\\u0073ubscribe\"")
+  }
+
+  @Test func `What a viewer may not say is answered by the document's error and noted, and does nothing else`() async throws {
+    try await Self.run { backbone in
+      let stack = backbone.stack
+      let robot = "{id: \(Self.robot), dialect: oht50, owner: \(Backbone.user), shared_with: [{user: guest, role: viewer}]}"
+      let foreign = "{id: OHT-2, dialect: oht50, owner: \(Backbone.user)}"
+      try await stack.martletctl("apply", "-", input: "users:\n  - id: guest\nappliances:\n  - \(robot)\n  - \(foreign)\n")
+      let guest = try await stack.martletctl("token", "guest")
+      let messages = [Self.auth] + Self.refused.map { Self.disguised($0.0) } + [#"{"type":"ping"}"#]
+      try await Subscriber.console(Self.endpoint(backbone, 1), token: guest, messages) { console in
         _ = try await console.event("pong")
-        _ = try await console.event("command_ack") { $0["code"]?.string == "NOT_PERMITTED" }
-        let codes = await console.mailbox.messages.compactMap { $0["error_code"]?.string }
-        #expect(codes.count == bad.count && codes.allSatisfy { $0 == "WS-002" || $0 == "WS-003" })
+        _ = try await console.event("command_ack") { $0["status"]?.string == "failed" && $0["code"]?.string == "NOT_PERMITTED" }
+        // The stop is answered whenever it was looked at.
+        let told = await console.mailbox.messages
+        #expect(told.compactMap { $0["error_code"]?.string }.sorted() == Self.refused.map(\.1).sorted())
+        #expect(told.count == Self.refused.count + 3, "authenticated, command_ack and pong: \(told)")
       }
+      // More than the document's longest message.
+      let long = Self.disguised(#"{"type":"subscribe","events":[\#(Self.patterns(10_000))]}"#)
+      try await Subscriber.console(Self.endpoint(backbone, 2), token: guest, [Self.auth, long]) { console in
+        let closed = try await console.event("test:closed")
+        #expect(closed["data"]?["code"]?.int == 1009)
+      }
+      let noted = [
+        ("result = 'refused' AND action = 'request' AND detail = '/ws/telemetry: WS-002 Invalid Event Type'", "6"),
+        ("result = 'refused' AND action = 'request' AND detail = '/ws/telemetry: WS-003 Rate Limit Exceeded'", "3"),
+        ("result = 'refused' AND action = 'request' AND appliance_id = 'OHT-2'", "1"),
+        ("result = 'refused' AND action = 'command.requested' AND appliance_id = '\(Self.robot)'", "1"),
+        ("result = 'refused'", "10"), ("action LIKE 'subscription.%'", "0"),
+      ]
+      for (condition, count) in noted {
+        try await backbone.waitForRow(count, "SELECT coalesce(sum(count), 0) FROM audit_log WHERE user_id = 'guest' AND \(condition)")
+      }
+      #expect(try await stack.postgres.query("SELECT count(*) FROM commands") == "0")
     }
   }
 }

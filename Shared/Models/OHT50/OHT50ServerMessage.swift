@@ -135,7 +135,7 @@ package struct OHT50Refusal: Error, Hashable, Sendable, CustomStringConvertible 
     case invalidEventType = "WS-002"
     case rateLimitExceeded = "WS-003"
 
-    var name: String {
+    package var name: String {
       switch self {
       case .authenticationFailed: "Authentication Failed"
       case .invalidEventType: "Invalid Event Type"
@@ -146,6 +146,8 @@ package struct OHT50Refusal: Error, Hashable, Sendable, CustomStringConvertible 
 
   package let code: Code
   package let description: String
+  /// The robot that it is about, which the document's error has no place for.
+  package let applianceID: ApplianceID?
 
   /// The document's own texts.
   package static let authenticationFailed = OHT50Refusal(code: .authenticationFailed, description: "Invalid or expired token")
@@ -154,7 +156,9 @@ package struct OHT50Refusal: Error, Hashable, Sendable, CustomStringConvertible 
     OHT50Refusal(code: .invalidEventType, description: "Unknown event type: \(text.prefix(EventType.lengthMax))")
   }
 
-  package init(code: Code, description: String) { (self.code, self.description) = (code, description) }
+  package init(code: Code, description: String, of appliance: ApplianceID? = nil) {
+    (self.code, self.description, applianceID) = (code, description, appliance)
+  }
 
   static func invalidMessage(_ reason: String) -> OHT50Refusal { OHT50Refusal(code: .invalidEventType, description: reason) }
   static let invalidRate = OHT50Refusal(code: .rateLimitExceeded, description: "'rate' must be 0.01 to 1000 events per second")

@@ -32,7 +32,12 @@ import Testing
   }
 
   private func errors(_ actions: [Machine.Action]) -> [OHT50Refusal] {
-    actions.compactMap { if case .send(.error(let refusal)) = $0 { refusal } else { nil } }
+    actions.compactMap { action in
+      switch action {
+      case .send(.error(let refusal)), .refuse(let refusal): refusal
+      default: nil
+      }
+    }
   }
 
   private func acks(_ actions: [Machine.Action]) -> [OHT50CommandAck] {
@@ -130,7 +135,7 @@ import Testing
     #expect(machine.handle(frame(named), now: now) == [.look(ann, [ninth])])
     #expect(machine.handle(frame(#"{"type":"ping"}"#), now: now).isEmpty)
     let refused = machine.handle(.view(.init(asked: [ninth])), now: now)
-    #expect(refused == [.send(.error(.unknownRobot(ninth))), .send(.pong)])
+    #expect(refused == [.refuse(.unknownRobot(ninth)), .send(.pong)])
     var other = entered()
     _ = other.handle(frame(named), now: now)
     guard case .join(ninth, _) = other.handle(.view(.init(asked: [ninth], named: [ninth])), now: now).first else {

@@ -82,7 +82,8 @@ async def silence(module_gateway, ui_gateway):
             await ui.send(text)
         for text in (
                 "{", json.dumps({**status, "module_id": "Someone.Else"}), json.dumps({**status, "protocol": "reefnet.v2"}),
-                json.dumps({**status, "type": "explode"}), json.dumps({**status, "payload": {}}), control(**STATUS_REQUEST)):
+                json.dumps({**status, "type": "explode"}), json.dumps({**status, "payload": {}}), control(**STATUS_REQUEST),
+                control(module_id="Someone.Else", **STATUS_REQUEST)):
             await module.send(text)
         # A guest may ask, but not set.
         await guest.send(control(payload={"command": "set_param", "param": "setpoint_c", "value": 90}))

@@ -73,6 +73,9 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
     case .send(let message):
       if case .subscribed(_, let recovered?) = message { hub.counters.countRecovery(isWhole: recovered) }
       subscriber.reply(message.encoded(at: .now()))
+    case .refuse(let refusal):
+      audit.refused("\(refusal.code.rawValue) \(refusal.code.name)", of: refusal.applianceID)
+      subscriber.reply(OHT50ServerMessage.error(refusal).encoded(at: .now()))
     case .join(let robot, let view): join(robot, view)
     case .show(let robot, let view): show(robot, view)
     case .readLog(let robot, let attempt, let since):
@@ -136,7 +139,8 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
     switch input {
     case .checked(.entry, let admission): audit.checked(admission, as: .user)
     case .checked(.renewal, let admission): audit.renewed(admission)
-    case .view(let view?): for robot in view.asked.subtracting(view.named).sorted() { audit.subscribed(to: robot, .refused) }
+    case .found(_, let robots?) where robots.isEmpty:
+      audit.commanded(nil, EventType.emergencyStop.rawValue, commandID: nil, .refused, "no robots")
     case .grant(let robot, let id, .refused):
       audit.commanded(robot, EventType.emergencyStop.rawValue, commandID: id, .refused, "no such robot")
     default: break

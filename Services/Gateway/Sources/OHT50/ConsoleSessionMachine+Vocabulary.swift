@@ -85,6 +85,8 @@ extension ConsoleSessionMachine {
     /// What the principal may see, and which of these.
     case look(Principal, [ApplianceID])
     case send(OHT50ServerMessage)
+    /// Tell the client, and the audit log, that what it said is not acted on.
+    case refuse(OHT50Refusal)
     /// Listen to the robot, of which this is wanted, and hold what comes. Answered by `live`, at once where it is live already, or by `full`.
     case join(ApplianceID, ConsoleView)
     case show(ApplianceID, ConsoleView)
@@ -146,7 +148,7 @@ extension OHT50ClientMessage {
 
 extension OHT50Refusal {
   static func unknownRobot(_ robot: ApplianceID) -> Self {
-    Self(code: .invalidEventType, description: "There is no '\(robot)' among your robots")
+    Self(code: .invalidEventType, description: "There is no '\(robot)' among your robots", of: robot)
   }
   static func notPermitted(_ pattern: OHT50Pattern) -> Self {
     Self(code: .invalidEventType, description: "Your role does not get '\(pattern)'")
@@ -156,7 +158,7 @@ extension OHT50Refusal {
     Self(code: .invalidEventType, description: "'\(robot)' has told no system.status yet")
   }
   static func full(_ robot: ApplianceID, _ consolesMax: Int) -> Self {
-    Self(code: .rateLimitExceeded, description: "\(consolesMax) consoles watch '\(robot)' already")
+    Self(code: .rateLimitExceeded, description: "\(consolesMax) consoles watch '\(robot)' already", of: robot)
   }
   static let clientIDTooLong = Self(
     code: .invalidEventType,

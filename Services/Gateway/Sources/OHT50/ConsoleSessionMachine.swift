@@ -62,7 +62,7 @@ struct ConsoleSessionMachine {
     case .live(let robot, let position):
       return robots.becameLive(robot, position: position)
         + carry(stops.becameLive(robot, position: position, userID: principal.subject, now: now), principal, now: now)
-    case .full(let robot, let consolesMax): return robots.isFull(robot) + [.send(.error(.full(robot, consolesMax)))]
+    case .full(let robot, let consolesMax): return robots.isFull(robot) + [.refuse(.full(robot, consolesMax))]
     case .log(let robot, let attempt, let reading): return robots.read(reading, robot, attempt: attempt)
     case .delivered(let robot, let delivery):
       robots.delivered(robot, delivery)
@@ -99,7 +99,7 @@ struct ConsoleSessionMachine {
       door = .open
       waitsSince = now
       let authenticated = Action.send(.authenticated(expiresAt: principal.expiresAt, clientID: hello.clientID))
-      return [authenticated] + hello.refusals.map { .send(.error($0)) } + takeStops(now: now) + look()
+      return [authenticated] + hello.refusals.map(Action.refuse) + takeStops(now: now) + look()
     case .ended(let end): return close(end)
     case nil: return []
     }
@@ -158,8 +158,8 @@ struct ConsoleSessionMachine {
   }
 
   private mutating func refuse(_ error: RenewalError, now: Timestamp) -> [Action] {
-    let refusal = OHT50Refusal(code: .authenticationFailed, description: error.text)
-    return error == .unavailable ? [.send(.error(refusal))] : reject(refusal, now: now)
+    let told = [Action.send(.error(OHT50Refusal(code: .authenticationFailed, description: error.text)))]
+    return error == .unavailable ? told : countMistake(now: now) ?? told
   }
 
   // MARK: What the user may see
@@ -333,10 +333,10 @@ struct ConsoleSessionMachine {
     }
   }
 
-  /// Tells the client, and closes it when it makes too many mistakes.
-  private mutating func reject(_ refusal: OHT50Refusal, now: Timestamp) -> [Action] {
-    visit.countMistake(now: now).map { close($0) } ?? [.send(.error(refusal))]
-  }
+  private mutating func reject(_ refusal: OHT50Refusal, now: Timestamp) -> [Action] { countMistake(now: now) ?? [.refuse(refusal)] }
+
+  /// Nil while there are not too many.
+  private mutating func countMistake(now: Timestamp) -> [Action]? { visit.countMistake(now: now).map { close($0) } }
 
   // MARK: Stops
 
@@ -367,7 +367,8 @@ struct ConsoleSessionMachine {
       case .command(let action): [.command(action)]
       case .askPermission(let robot, let id): [.askPermission(principal, robot, commandID: id)]
       case .tell(let ack): [.send(.commandAck(ack))]
-      case .refuse(let why): reject(OHT50Refusal(code: .invalidEventType, description: why.message), now: now)
+      case .refuse(let why):
+        countMistake(now: now) ?? [.send(.error(OHT50Refusal(code: .invalidEventType, description: why.message)))]
       }
     }
   }

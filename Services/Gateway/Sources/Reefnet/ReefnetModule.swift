@@ -46,21 +46,15 @@ struct ReefnetModule {
 
   /// Throws why a frame is not taken: nobody is told, but the log of the service.
   mutating func take(_ frame: [UInt8], now: Timestamp) throws(ReefnetMisstep) -> [Action] {
-    let (greeting, event) = try Self.read(frame, receivedAt: now)
-    guard greeting.moduleID == id.rawValue else { throw hasSpoken ? .foreignModule(greeting.moduleID ?? "") : .wrongModule }
+    let greeting: ReefnetGreeting
+    do { greeting = try ReefnetGreeting(parsing: frame) } catch { throw .refused(error) }
+    // Whatever it is: a `control` for another module too.
+    if let other = greeting.moduleID, other != id.rawValue { throw hasSpoken ? .foreignModule(other) : .wrongModule }
+    let event: Event?
+    do { event = greeting.isHello ? nil : try ReefnetFrame(parsing: frame).event(receivedAt: now) } catch { throw .refused(error) }
     (hasSpoken, heardAt) = (true, now)
     guard let event else { return [] }
     return [.countFrame] + enqueue(.frame(event, receivedAt: now))
-  }
-
-  /// No event for a `hello`.
-  private static func read(_ frame: [UInt8], receivedAt: Timestamp) throws(ReefnetMisstep) -> (ReefnetGreeting, Event?) {
-    do throws(ReefnetRefusal) {
-      let greeting = try ReefnetGreeting(parsing: frame)
-      return (greeting, greeting.isHello ? nil : try ReefnetFrame(parsing: frame).event(receivedAt: receivedAt))
-    } catch {
-      throw .refused(error)
-    }
   }
 
   private mutating func enqueue(_ record: Record) -> [Action] {

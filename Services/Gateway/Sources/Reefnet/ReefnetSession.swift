@@ -107,14 +107,22 @@ final class ReefnetSession: WebSocketSession, HubSession {
     case .logRefused(let misstep, let frame):
       hub.counters.framesRefused += 1
       lines.refused(misstep.description, from: speaker, frame, at: .now())
-      if case .noTarget(let module) = misstep {
-        audit.commanded(module, "control", commandID: nil, .refused, "no such module among the user's")
-      }
+      note(misstep)
     case .logUnknown(let parameters, let frame):
       lines.refused("unknown parameters are passed over: \(parameters.joined(separator: ", "))", from: speaker, frame, at: .now())
     case .close(let end):
       audit.closes(end.reason)
       connection.close(end.code, reason: end.reason)
+    }
+  }
+
+  /// What the audit log is to tell of a frame that is not acted on: that it reached for another's module.
+  private func note(_ misstep: ReefnetMisstep) {
+    switch misstep {
+    case .noTarget(let module): audit.commanded(module, "control", commandID: nil, .refused, "no such module among the user's")
+    case .foreignModule, .wrongModule: audit.refused("a frame of another module")
+    // What is not permitted is noted with its command, and a token with its renewal.
+    case .refused, .tooEarly, .notPermitted, .notRenewed: break
     }
   }
 

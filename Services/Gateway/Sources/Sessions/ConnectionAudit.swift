@@ -62,6 +62,15 @@ final class ConnectionAudit {
 
   func unsubscribed(from appliance: ApplianceID) { voice.note(.subscriptionEnded, userID: userID, applianceID: appliance.rawValue) }
 
+  /// What the client said is not acted on.
+  ///
+  /// - Parameters:
+  ///   - appliance: whose it is, where that is not the connection's own.
+  ///   - reason: nothing of what it said, which may be a credential.
+  func refused(_ reason: String, of appliance: ApplianceID? = nil) {
+    voice.note(.request, .refused, userID: userID, applianceID: appliance?.rawValue ?? applianceID, detail: reason)
+  }
+
   func commanded(_ appliance: ApplianceID?, _ type: String, commandID: String?, _ result: AuditEntry.Result, _ reason: String = "") {
     voice.note(
       .commandRequested, result, userID: userID, applianceID: appliance?.rawValue, commandID: commandID,
