@@ -74,7 +74,7 @@ final class ReefnetAudience: Audience {
 
   /// Gives this tick's frames to every UI, then what became of commands to those who sent them, and to the module what it is told to do.
   func flush() {
-    if !pieces.isEmpty { tell(pieces.map { hub.audience(of: $0.type) }) }
+    if !pieces.isEmpty { tell(pieces.map(roles)) }
     for (event, id) in steps {
       for member in members { member.session?.told(event, commandID: id) }
     }
@@ -84,6 +84,12 @@ final class ReefnetAudience: Audience {
     pieces = []
     steps = []
     commands = []
+  }
+
+  /// The roles that get a frame. That an alarm was acknowledged is told as an `alarm` frame, so it is for those only who get alarms.
+  private func roles(of piece: DeliveryLane.Frame) -> RoleSet {
+    let roles = hub.audience(of: piece.type)
+    return piece.type == .alarmAcknowledged ? roles.intersection(hub.audience(of: .reefnetAlarm)) : roles
   }
 
   /// Gives every UI the frames that its user's role gets: nearly always all of them.
