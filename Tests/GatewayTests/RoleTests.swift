@@ -127,11 +127,11 @@ import WebSocketTestClient
         #expect(subscribed.string("type") == "subscribed" && subscribed.elements("events")?.count == 1)
         try await client.send(.text(#"{"type":"subscribe","events":["*"]}"#))
         _ = try await client.read()
-        for role in [Permission.operate, .watch] {
+        for (role, unknown) in [(Permission.operate, "EPIC-404"), (.watch, "EPIC-405")] {
           gateway.directory.state.withLock { $0.rights = ["ann": [Self.robot: role]] }
-          try await gateway.log.publish(AccessChange.user("ann").encoded(), to: Bus.changes)
-          // Answered behind the change.
-          try await client.send(.text(#"{"type":"subscribe","events":["config.updated"],"appliance_id":"EPIC-404"}"#))
+          try await gateway.announce(.user("ann"))
+          // One that was not asked for before is looked up, and so answered behind the change.
+          try await client.send(.text(#"{"type":"subscribe","events":["config.updated"],"appliance_id":"\#(unknown)"}"#))
           #expect(try JSONObject(parsing: try await client.read().payload).string("type") == "error")
           try await gateway.append(Samples.event("config.rollback", role == .operate ? 1 : 2), Samples.event("safety.last", 1))
           let first = try JSONObject(parsing: try await client.read().payload)

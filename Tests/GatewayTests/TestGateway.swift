@@ -128,6 +128,13 @@ struct TestGateway {
     }
   }
 
+  /// Tells of a change, and returns when every connection has heard of it; with the log in memory.
+  func announce(_ change: AccessChange) async throws {
+    try await log.publish(change.encoded(), to: Bus.changes)
+    // Behind the feed's turn of the loop, and behind those in which it told the connections.
+    for _ in 0..<2 { _ = await metric("topics") }
+  }
+
   /// Appends events as ingest does and answers what goes to the clients.
   @discardableResult
   func append(_ events: Event...) async throws -> [[UInt8]] {
