@@ -51,8 +51,13 @@ import Testing
         let frame = try #require(try await next(1, of: device).first)
         #expect(frame.topic == "reefnet/\(module)/control" && frame.payload == String(decoding: set.encoded(), as: UTF8.self))
         _ = try await bench.event { $0.type == .commandSent }
-        // It has not done it yet.
+        // It has not done it yet. The next message may be the other replica's, which does not wait for this one.
         try await publish(status, "reefnet/\(module)/status", bench)
+        var statusCount = 0
+        _ = try await bench.event {
+          if $0.type == .reefnetStatus { statusCount += 1 }
+          return statusCount == 2
+        }
         try await publish(status.replacing(#""setpoint_c": 25.0"#, with: #""setpoint_c": 26.5"#), "reefnet/\(module)/status", bench)
         #expect(try await bench.outcome(of: set) == "acknowledged")
         let shown = try await bench.event { $0.type == .commandAcknowledged }
