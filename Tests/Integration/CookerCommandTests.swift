@@ -20,10 +20,11 @@ import Testing
     _ = try await app.event("appliance:status") { $0["data"]?["status"]?.string == status }
   }
 
-  @Test func `A cooker does what an app on one replica says, an app on another sees it, and a cooker that is gone is told at once`()
-    async throws
-  {
-    try await Backbone.run(appliances: [Self.appliance]) { backbone in
+  @Test(arguments: [0, 3])
+  func `A cooker does what an app on one replica says, an app on another sees it, and a cooker that is gone is told at once`(
+    _ redisMasters: Int
+  ) async throws {
+    try await Backbone.run(appliances: [Self.appliance], redisMasters: redisMasters) { backbone in
       try await Subscriber.run(backbone.gateway(2), token: backbone.token, appliances: [Self.appliance]) { witness in
         try await startCooker("obey", on: backbone)
         try await waitForStatus("online", witness)

@@ -12,10 +12,11 @@ struct SignalingScene: Sendable {
 
   /// Alice owns `cam-1` and `cam-2`, which are taken at their word; Bob owns nothing.
   static func run(
-    replicas: Int = 2, settings: [String: String] = settings, withAPI: Bool = false, withNginx: Bool = false,
+    replicas: Int = 2, settings: [String: String] = settings, withAPI: Bool = false, withNginx: Bool = false, redisMasters: Int = 0,
     _ body: @escaping @Sendable (SignalingScene) async throws -> Void
   ) async throws {
     var configuration = LocalStackConfiguration(withNginx ? [.postgres, .redis, .mosquitto, .nginx] : [.postgres, .redis, .mosquitto])
+    configuration.redisMasters = redisMasters
     configuration.services = MartletService.Plan.replicas(replicas, of: "signaling", environment: settings)
     if withAPI { configuration.services.append(MartletService.Plan("api")) }
     try await LocalStack.run(configuration) { stack in
@@ -105,10 +106,18 @@ struct SignalingScene: Sendable {
   func waitUntilNothingIsLeft() async throws {
     for pattern in ["watch:*", "watches:*", "letters:*", "deadlines", "mail:*"] {
       try await poll("no signal:*:\(pattern)", limit: .seconds(40)) {
-        try await stack.redis.cli("KEYS", "signal:{*}:\(pattern)").isEmpty
+        try await keys("signal:{*}:\(pattern)").isEmpty
       }
     }
     try await waitForRow("0", "SELECT count(*) FROM watch_sessions WHERE ended_at IS NULL")
+  }
+
+  /// On every server that there is.
+  private func keys(_ pattern: String) async throws -> String {
+    guard stack.configuration.redisMasters > 0 else { return try await stack.redis.cli("KEYS", pattern) }
+    var keys = ""
+    for node in try stack.redisCluster.nodes { keys += try await node.cli("KEYS", pattern) }
+    return keys
   }
 
   func poll(_ purpose: String, limit: Duration, _ isSo: @Sendable () async throws -> Bool) async throws {

@@ -4,8 +4,10 @@ import Testing
 
 /// The signaling document between clients that are not ours, through two replicas of the broker.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct SignalingTests {
-  @Test func `A watch goes the document's way through two replicas`() async throws {
-    try await SignalingScene.run(settings: SignalingScene.settings.merging(Self.turn) { $1 }) { scene in
+  @Test(arguments: [0, 3]) func `A watch goes the document's way through two replicas, on one Redis and on a cluster`(
+    _ redisMasters: Int
+  ) async throws {
+    try await SignalingScene.run(settings: SignalingScene.settings.merging(Self.turn) { $1 }, redisMasters: redisMasters) { scene in
       let camera = try await scene.camera("camera", on: 1)
       let viewer = try await scene.viewer("viewer", on: 2)
       try await viewer.send("heartbeat", "{}", requestID: "beat")
