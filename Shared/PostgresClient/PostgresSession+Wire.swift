@@ -133,8 +133,8 @@ extension PostgresSession {
   /// True when the connection can serve another call: alive, between transactions, nothing unread. Costs one system call.
   var isUsable: Bool {
     guard !isSpent, PQtransactionStatus(connection) == PQTRANS_IDLE else { return false }
-    // While nothing runs, the server speaks up only to give a notice, or to end the connection.
-    if wake.isReadable(socket: PQsocket(connection)), PQconsumeInput(connection) != 1 { isSpent = true }
+    // While nothing runs, the server speaks up only to give a notice, or to end the connection: then one read gets its reason, and the next one the end.
+    for _ in 0..<2 where wake.isReadable(socket: PQsocket(connection)) && PQconsumeInput(connection) != 1 { isSpent = true }
     if PQstatus(connection) != CONNECTION_OK { isSpent = true }
     return !isSpent
   }
