@@ -93,6 +93,7 @@ package struct AccessGate: Sendable {
   }
 
   private func refusal(of principal: Principal) async throws -> AccessError? {
+    guard await verifier.stands(behind: principal) else { return .tokenRevoked }
     guard let account = try await directory.account(of: principal.subject) else { return .userNotFound }
     if let validFrom = account.tokensValidFrom, principal.isOlder(than: validFrom) { return .tokenRevoked }
     if let tokenID = principal.tokenID, try await directory.isRevoked(tokenID: tokenID) { return .tokenRevoked }

@@ -6,8 +6,8 @@ package struct MQTTConfiguration: Sendable {
   }
 
   package var address: MQTTAddress
-  /// Kept out of every description, log and error.
-  package var password: String?
+  /// Kept out of every description, log and error. Asked, on the client's own thread, for each new connection, since it may change.
+  package var readPassword: (@Sendable () -> String)?
   /// PEM file of the authorities that may have signed the broker's certificate; without it the system's own are trusted. TLS only.
   package var caFile: String?
   /// Stable for one replica and different between replicas: the broker keeps the session, and what is queued in it, under this name.
@@ -25,14 +25,19 @@ package struct MQTTConfiguration: Sendable {
   /// How long the first connection may take before `run()` gives up and throws; from then on a lost connection is retried for ever.
   package var startTimeout = Duration.seconds(30)
 
+  /// - Parameters:
+  ///   - password: stands in for one in the URL.
+  ///   - readPassword: stands for both where the password may change.
   /// - Throws: `configuration` with a sentence naming what is wrong with the URL or the client id.
-  package init(url: String, password: String? = nil, clientID: String) throws(MQTTError) {
+  package init(
+    url: String, password: String? = nil, readPassword: (@Sendable () -> String)? = nil, clientID: String
+  ) throws(MQTTError) {
     let (address, passwordInURL) = try MQTTAddress.parse(url)
     guard Self.isClientID(clientID) else {
       throw MQTTError(.configuration, "The MQTT client id must be 1 to 128 printable ASCII characters without spaces.")
     }
     self.address = address
-    self.password = password ?? passwordInURL
+    self.readPassword = readPassword ?? (password ?? passwordInURL).map { text -> @Sendable () -> String in { text } }
     self.clientID = clientID
   }
 
@@ -49,7 +54,7 @@ package struct MQTTConfiguration: Sendable {
     guard (0...Int64(UInt32.max)).contains(sessionExpiry.components.seconds) else {
       throw MQTTError(.configuration, "The MQTT session expiry must be 0 to \(UInt32.max) seconds, not \(sessionExpiry).")
     }
-    guard password == nil || address.userName != nil else {
+    guard readPassword == nil || address.userName != nil else {
       throw MQTTError(.configuration, "An MQTT password is set but the URL names no user: write \(address.scheme)://USER@\(address).")
     }
   }

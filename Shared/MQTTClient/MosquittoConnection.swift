@@ -65,7 +65,7 @@ final class MosquittoConnection {
       try check(mosquitto_int_option(client, MOSQ_OPT_RECEIVE_MAXIMUM, Int32(configuration.receiveMaximum)), "Receive Maximum")
     }
     if let userName = configuration.address.userName {
-      try check(mosquitto_username_pw_set(client, userName, configuration.password), "the user name")
+      try check(mosquitto_username_pw_set(client, userName, configuration.readPassword?()), "the user name")
     }
     if configuration.address.usesTLS {
       if let caFile = configuration.caFile {

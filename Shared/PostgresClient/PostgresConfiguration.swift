@@ -14,14 +14,17 @@ package struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomR
   package var cancelGrace: Duration = .milliseconds(500)
 
   let url: String
-  let password: String?
+  let readPassword: (@Sendable () -> String)?
+  /// Whether a refused password may be another one at the next attempt.
+  let isPasswordRead: Bool
 
   /// - Parameters:
   ///   - url: `postgres://user@host:port/database?sslmode=verify-full&sslrootcert=/path/ca.pem`, or libpq's `keyword=value` list.
   ///   - password: given apart from the URL, and preferred to one inside it.
+  ///   - readPassword: stands for `password` where that may change: asked, on a connection's own thread, for each new connection.
   /// - Throws: `.invalidConfiguration`.
   package init(
-    url: String, password: String? = nil, applicationName: String = "martlet",
+    url: String, password: String? = nil, readPassword: (@Sendable () -> String)? = nil, applicationName: String = "martlet",
     connectTimeout: Duration = .seconds(5), callTimeout: Duration = .seconds(30)
   ) throws(PostgresError) {
     // libpq takes a text without any `=` as the name of a database on this machine: here it can only be a mistake.
@@ -41,7 +44,8 @@ package struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomR
     let host = values["host"] ?? values["hostaddr"] ?? "the default host"
     self.endpoint = "\(host):\(values["port"] ?? "5432")/\(values["dbname"] ?? user) as \(user)"
     self.url = url
-    self.password = password
+    self.readPassword = readPassword ?? password.map { text -> @Sendable () -> String in { text } }
+    isPasswordRead = readPassword != nil
     self.applicationName = applicationName
     self.connectTimeout = connectTimeout
     self.callTimeout = callTimeout
@@ -63,7 +67,7 @@ package struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomR
       ),
       ("dbname", url),
     ]
-    if let password { list.append(("password", password)) }
+    if let readPassword { list.append(("password", readPassword())) }
     return list
   }
 }

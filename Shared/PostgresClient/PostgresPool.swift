@@ -129,13 +129,19 @@ package actor PostgresPool: Service {
         return try await PostgresConnection.connect(attempt, logger: logger)
       } catch {
         let pause = backoff.next()
-        let isHopeless = (error as? PostgresError)?.isTransient != true
+        let isHopeless = !isWorthAnotherTry(error)
         guard !isHopeless, !state.isClosed, .now + pause < deadline, (try? await Task.sleep(for: pause)) != nil else {
           pass(nil)
           throw error
         }
       }
     }
+  }
+
+  /// While a password is being changed, the server and the file that it is read from may for a moment disagree.
+  private func isWorthAnotherTry(_ error: any Error) -> Bool {
+    guard let error = error as? PostgresError else { return false }
+    return error.isTransient || (configuration.isPasswordRead && error.sqlState == "28P01")
   }
 
   private func giveBack(_ connection: PostgresConnection) async {

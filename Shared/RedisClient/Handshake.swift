@@ -13,7 +13,7 @@ struct Handshake {
     self.configuration = configuration
     var steps: [Step] = []
     var commands: [RedisCommand] = []
-    if let password = configuration.password {
+    if let password = configuration.readPassword?() {
       steps.append(.authenticate)
       commands.append(configuration.user.map { RedisCommand("AUTH", $0, password) } ?? RedisCommand("AUTH", password))
     }

@@ -30,7 +30,7 @@ package struct RedisConfiguration: Sendable, CustomStringConvertible {
 
   /// The server; of a cluster, the node that is spoken to.
   private(set) var address: RedisAddress
-  let password: String?
+  let readPassword: (@Sendable () -> String)?
   let tls: NIOSSLContext?
   /// What is known of the cluster's nodes by everyone with a copy of this configuration; nil for one server.
   private(set) var topology: ClusterTopology?
@@ -39,16 +39,19 @@ package struct RedisConfiguration: Sendable, CustomStringConvertible {
   package var isCluster: Bool { topology != nil }
 
   /// `url` is `redis://[[user]:password@]host[:port][/database]`, or `rediss://…` for TLS with the certificate checked against the host's name
-  /// and the system's authorities, or those in `caFile` (PEM). Several hosts, separated by commas, are nodes of a cluster. `password` stands in for one in the URL.
+  /// and the system's authorities, or those in `caFile` (PEM). Several hosts, separated by commas, are nodes of a cluster. `password` stands in for one in the URL,
+  /// and `readPassword` for both where it may change: it is asked, on the event loop, for each new connection.
   ///
   /// Throws `RedisError` with the code `configuration`.
-  package init(url text: String, password: String? = nil, caFile: String? = nil) throws(RedisError) {
+  package init(url text: String, password: String? = nil, readPassword: (@Sendable () -> String)? = nil, caFile: String? = nil)
+    throws(RedisError)
+  {
     let url = try RedisURL(text)
     address = url.addresses[0]
     user = url.user
     database = url.database
-    self.password = password ?? url.password
-    if user != nil, self.password == nil {
+    self.readPassword = readPassword ?? (password ?? url.password).map { text -> @Sendable () -> String in { text } }
+    if user != nil, self.readPassword == nil {
       throw RedisError(.configuration, "the Redis URL names a user but there is no password; give one in the URL or in its own variable")
     }
     tls = url.isTLS ? try Self.tlsContext(caFile: caFile) : nil

@@ -51,7 +51,7 @@ package enum ServiceRuntime {
         for warning in warnings { complain("\(name): warning: \(warning)") }
         end(printing: "\(name): the configuration is valid\n")
       }
-      let supervisor = await start(name, runtime, warnings: warnings)
+      let supervisor = await start(name, runtime, values.secretFiles, warnings: warnings)
       await supervisor.run { context in try await build(own, context) }
     } catch {
       complain("\(name): \(error)")
@@ -59,13 +59,17 @@ package enum ServiceRuntime {
     }
   }
 
-  private static func start(_ name: String, _ configuration: RuntimeConfiguration, warnings: [String]) async -> Supervisor {
+  private static func start(
+    _ name: String, _ configuration: RuntimeConfiguration, _ secretFiles: SecretFiles, warnings: [String]
+  ) async -> Supervisor {
     let sink = LogSink(service: name, format: configuration.logFormat)
     LoggingSystem.bootstrap { LineLogHandler(label: $0, sink: sink, level: configuration.logLevel) }
     let runner = DeadlineRunner()
     let metrics = MetricsRegistry(runner: runner)
     MetricsSystem.bootstrap(metrics)
     metrics.addCollector("process") { ProcessMetrics.samples(service: name) }
+    metrics.describe(SecretFiles.metric, SecretFiles.metricHelp)
+    metrics.addCollector("secrets") { secretFiles.samples() }
     let context = ServiceContext(
       name: name, logger: Logger(label: name), metrics: metrics, health: Health(runner: runner),
       eventLoopGroup: MultiThreadedEventLoopGroup.singleton, drainPeriod: configuration.drainPeriod)

@@ -136,9 +136,9 @@ import Testing
       "MARTLET_JWT_ROLE_CLAIM": "r", "MARTLET_JWT_LEEWAY_SECONDS": "9",
     ])
     #expect(
-      all.secret != nil && all.rules.issuer == "i" && all.rules.audience == "a" && all.rules.roleClaim == "r"
+      all.secrets != nil && all.rules.issuer == "i" && all.rules.audience == "a" && all.rules.roleClaim == "r"
         && all.rules.leeway == .seconds(9))
-    let error = await #expect(throws: ConfigurationError.self) { try await all.makeVerifier(logger: quiet) }
+    let error = await #expect(throws: ConfigurationError.self) { try await all.makeVerifier(nil, logger: quiet) }
     #expect(error?.description.contains("MARTLET_JWKS_FILE") == true && error?.description.contains("/nowhere.json") == true)
     let plain = try settings(["MARTLET_JWT_SECRET": Keys.secretText])
     #expect(plain.rules.leeway == .seconds(5) && plain.keySet == nil)

@@ -21,7 +21,7 @@ struct IngestTests {
     func running(_ body: (Health) async throws -> Void) async throws {
       let broker = try stack.mosquitto
       var configuration = try ConfigurationTests.read(["MARTLET_MQTT_CLIENT_ID": "ingest-1", "MARTLET_MQTT_URL": broker.url(.ingest)])
-      configuration.mqtt.password = broker.password(.ingest)
+      configuration.mqtt.readPassword = { broker.password(.ingest) }
       let runner = DeadlineRunner()
       let context = ServiceContext(
         name: "ingest", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, metrics: MetricsRegistry(runner: runner),

@@ -7,13 +7,16 @@ struct Subscriber: Sendable {
 
   /// Connects, subscribes, and runs `body` once every subscription is confirmed. Ends the client afterwards.
   ///
-  /// - Parameter types: only messages of these types reach the mailbox, besides `subscribed` and errors; empty for all.
+  /// - Parameters:
+  ///   - types: only messages of these types reach the mailbox, besides `subscribed`, `authenticated` and errors; empty for all.
+  ///   - renewal: a file in which another token appears, to renew the first one by.
   static func run(
-    _ url: String, token: String, appliances: [String], types: [String] = [], _ body: @escaping @Sendable (Subscriber) async throws -> Void
+    _ url: String, token: String, appliances: [String], types: [String] = [], renewal: String = "",
+    _ body: @escaping @Sendable (Subscriber) async throws -> Void
   ) async throws {
-    let wanted = types.isEmpty ? "" : (types + ["subscribed", "error", "test:closed"]).joined(separator: ",")
+    let wanted = types.isEmpty ? "" : (types + ["subscribed", "authenticated", "error", "test:closed"]).joined(separator: ",")
     try await run(
-      "subscriber.py", [url] + appliances, environment: ["TOKEN": token, "TYPES": wanted],
+      "subscriber.py", [url] + appliances, environment: ["TOKEN": token, "TYPES": wanted, "RENEWAL": renewal],
       isReady: { messages in messages.count { $0["type"]?.string == "subscribed" } == appliances.count }, body)
   }
 

@@ -31,7 +31,7 @@ struct SubscriberTests {
   func `a wrong password ends the start with a sentence`(version: Version) async throws {
     try await Fixture.run { fixture in
       var configuration = try fixture.configuration("one", version)
-      configuration.password = "wrong-secret"
+      configuration.readPassword = { "wrong-secret" }
       let subscriber = try fixture.subscriber(configuration)
       let error = await #expect(throws: MQTTError.self) { try await subscriber.run() }
       #expect(error?.code == .authentication)
@@ -150,7 +150,7 @@ struct SubscriberTests {
     var configuration = try MQTTConfiguration(url: "mqtt://h", password: "p", clientID: "c")
     let noUser = #expect(throws: MQTTError.self) { try configuration.validate() }
     #expect(noUser?.message.contains("mqtt://USER@h:1883") == true)
-    configuration.password = nil
+    configuration.readPassword = nil
     configuration.keepAlive = .seconds(10)
     var limits = MQTTSubscriber.Limits()
     limits.holdTimeout = .seconds(10)

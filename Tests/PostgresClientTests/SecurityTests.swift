@@ -1,5 +1,6 @@
 import LocalStack
 import PostgresClient
+import Synchronization
 import Testing
 
 @Suite struct SecurityTests {
@@ -21,6 +22,30 @@ import Testing
         return try await PostgresConnection.connect(PostgresConfiguration(url: url, password: postgres.password(.owner)), logger: quiet)
       }
       #expect(database?.sqlState == "3D000")
+    }
+  }
+
+  @Test func `A password that is read may change: open connections stay, and the next one waits until it fits`() async throws {
+    try await LocalStack.run(LocalStackConfiguration([.postgres])) { stack in
+      let postgres = try stack.postgres
+      let asked = Mutex(0)
+      let configuration = try PostgresConfiguration(
+        url: postgres.url(.owner),
+        readPassword: {
+          asked.withLock {
+            $0 += 1; return $0 == 3 ? "second" : "wrong"
+          }
+        })
+      _ = try await postgres.query("ALTER ROLE martlet PASSWORD 'wrong'")
+      let pool = PostgresPool(configuration, limits: .init(connectionsMax: 1, leaseTimeout: .seconds(30)), logger: quiet)
+      let first = try await pool.query("SELECT pg_backend_pid()").decode(Int.self)
+      _ = try await postgres.query("ALTER ROLE martlet PASSWORD 'second'")
+      #expect(try await pool.query("SELECT pg_backend_pid()").decode(Int.self) == first)
+      #expect(asked.withLock(\.self) == 1)
+      _ = try await postgres.query("SELECT pg_terminate_backend(\(try #require(first.first)))")
+      try await postgres.wait(until: "SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'martlet'")
+      #expect(try await pool.query("SELECT pg_backend_pid()").decode(Int.self) != first)
+      #expect(asked.withLock(\.self) == 3, "refused once, then another one was read")
     }
   }
 

@@ -1,6 +1,7 @@
 import LocalStack
 import NIOCore
 import NIOPosix
+import Synchronization
 import Testing
 
 @testable import RedisClient
@@ -27,6 +28,29 @@ struct LogInTests {
       let anonymous = await check(try RedisConfiguration(url: "redis://127.0.0.1:\(redis.port)"))
       #expect(anonymous?.code == .authentication)
       #expect(anonymous?.message.contains("wants a password") == true)
+    }
+  }
+
+  @Test func `a password that changes is read for the next connection, and the open one lives on`() async throws {
+    try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
+      let redis = try stack.redis
+      let password = Mutex(redis.password(.gateway))
+      let client = makeClient(try RedisConfiguration(url: redis.url(.gateway), readPassword: { password.withLock(\.self) }))
+      try await running(client) {
+        _ = try await client.send(RedisCommand("PING"), timeout: .seconds(20))
+        _ = try await redis.cli("ACL", "SETUSER", "gateway", ">the-next-one")
+        _ = try await redis.cli("ACL", "SETUSER", "gateway", "<\(redis.password(.gateway))")
+        _ = try await client.send(RedisCommand("PING"), timeout: .seconds(20))
+        _ = try await redis.cli("CLIENT", "KILL", "USER", "gateway")
+        let refused = await #expect(throws: RedisError.self) {
+          while true { _ = try await client.send(RedisCommand("PING"), timeout: .seconds(3)) }
+        }
+        #expect(refused?.message.contains("the-next-one") == false)
+        password.withLock { $0 = "the-next-one" }
+        let deadline = ContinuousClock.now + .seconds(30)
+        while (try? await client.send(RedisCommand("PING"), timeout: .seconds(20))) == nil, .now < deadline {}
+        _ = try await client.send(RedisCommand("PING"), timeout: .seconds(20))
+      }
     }
   }
 

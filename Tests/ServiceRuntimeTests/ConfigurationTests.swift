@@ -75,6 +75,43 @@ import Testing
     #expect(try values([:]).optionalSecret(Self.secret) == nil)
   }
 
+  @Test func `a secret in a file is followed, and one that cannot be read stays what it was`() throws {
+    let path = try file("abc\n")
+    let secret = try #require(try values(["MARTLET_JWT_SECRET_FILE": path]).followedSecret(Self.secret))
+    try Data("def\n".utf8).write(to: URL(filePath: path))
+    #expect(secret.current() == "def")
+    for unusable in [Data(), Data([0xFF]), Data(count: SecretFile.lengthMax_bytes + 1)] {
+      #expect(secret.isUsable)
+      try unusable.write(to: URL(filePath: path))
+      #expect(!secret.isUsable)
+      #expect(secret.current() == "def")
+      try Data("def\n".utf8).write(to: URL(filePath: path))
+    }
+    try FileManager.default.removeItem(atPath: path)
+    #expect(secret.reader() == "def")
+    #expect(!"\(secret)\(String(reflecting: secret))".contains("def"))
+    var dumped = ""
+    dump(secret, to: &dumped)
+    #expect(!dumped.contains("def"))
+    #expect(try values(["MARTLET_JWT_SECRET": "abc"]).followedSecret(Self.secret)?.current() == "abc")
+  }
+
+  @Test func `a secret of a form is followed as long as it has the form`() throws {
+    func number(_ environment: [String: String]) throws -> FollowedSecret<Int>? {
+      try values(environment).followedSecret(Self.secret, wants: "a number") { Int($0) }
+    }
+    let path = try file("1")
+    let secret = try #require(try number(["MARTLET_JWT_SECRET_FILE": path]))
+    try Data("two".utf8).write(to: URL(filePath: path))
+    #expect(secret.current() == 1 && !secret.isUsable)
+    #expect(try number(["MARTLET_JWT_SECRET": "3"])?.current() == 3)
+    #expect(try number([:]) == nil)
+    #expect(
+      sentence { _ = try number(["MARTLET_JWT_SECRET_FILE": path]) }
+        == "MARTLET_JWT_SECRET_FILE names the file \(path), which does not hold a number.")
+    #expect(sentence { _ = try number(["MARTLET_JWT_SECRET": "four"]) } == "MARTLET_JWT_SECRET cannot be used, but wants a number.")
+  }
+
   @Test func `a secret's error names the variable and the file, and never the secret`() throws {
     #expect(
       sentence { _ = try values([:]).secret(Self.secret) }

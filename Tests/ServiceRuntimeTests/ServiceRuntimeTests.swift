@@ -33,10 +33,13 @@ import Testing
   @Test func `it tells its health and metrics, and stops in reverse order on SIGTERM`() async throws {
     let ready = FileManager.default.temporaryDirectory.appending(path: "martlet-ready-\(UUID().uuidString)")
     try Data().write(to: ready)
-    defer { try? FileManager.default.removeItem(at: ready) }
+    let secret = FileManager.default.temporaryDirectory.appending(path: "martlet-secret-\(UUID().uuidString)")
+    try Data("long enough".utf8).write(to: secret)
+    defer { for file in [ready, secret] { try? FileManager.default.removeItem(at: file) } }
     var runningCount = 0
     var port = ""
-    let (status, messages) = try await ServiceProcess.observe(["MARTLET_PROBE_READY_FILE": ready.path]) { record, signal in
+    let environment = ["MARTLET_PROBE_READY_FILE": ready.path, "MARTLET_PROBE_SECRET_FILE": secret.path]
+    let (status, messages) = try await ServiceProcess.observe(environment) { record, signal in
       if let admin = record["admin_port"] { port = admin }
       runningCount += record["message"] == "part runs" ? 1 : 0
       guard record["message"] == "part runs", runningCount == 2 else { return }
@@ -52,6 +55,11 @@ import Testing
       #expect(metrics.body.contains("\nprobe_starts_total{behavior=\"obeys\"} 1\n"))
       #expect(metrics.body.contains("\nmartlet_build_info{service=\"probe\","))
       #expect(metrics.body.contains("\nprocess_resident_memory_bytes "))
+      for isUnusable in 0...1 {
+        let metrics = try await ServiceProcess.curl(port, "/metrics").body
+        #expect(metrics.contains("\nmartlet_secret_file_unusable{variable=\"MARTLET_PROBE_SECRET_FILE\"} \(isUnusable)\n"))
+        try Data().write(to: secret)
+      }
       #expect(try await ServiceProcess.curl(port, "/other").status == "404")
       try signal(.terminate)
     }

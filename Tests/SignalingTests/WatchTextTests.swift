@@ -29,7 +29,7 @@ import Testing
 
   @Test func `TURN credentials are those that coturn computes`() throws {
     let servers = ICEServers(
-      stunURLs: ["stun:s"], turnURLs: ["turn:t"], turnSecret: "north", credentialLife: .seconds(3600))
+      stunURLs: ["stun:s"], turnURLs: ["turn:t"], readSecret: { "\nnorth\nsouth" }, credentialLife: .seconds(3600))
     let watch = try #require(WatchID("550e8400-e29b-41d4-a716-446655440000"))
     let now = Timestamp(microseconds: 1_735_736_400_000_000)
     let list = servers.list(for: .device, of: watch, userID: "123", now: now)

@@ -30,7 +30,8 @@ package enum APIService {
     let redis = RedisClient(configuration: configuration.redis, eventLoopGroup: group, logger: context.logger)
     let accounts = AccountStore(pool)
     let access = CachedAccess(accounts)
-    let (verifier, publishedKeys) = try await configuration.tokens.makeVerifier(logger: context.logger)
+    let keyring = await configuration.tokenSecrets.makeKeyring(logger: context.logger)
+    let (verifier, publishedKeys) = try await configuration.tokens.makeVerifier(keyring, logger: context.logger)
     let gate = AccessGate(verifier: verifier, directory: access)
 
     let canary = Canary(replica: String(UInt64.random(in: .min ... .max), radix: 36)) { try await log.publish($0, to: $1) }
@@ -44,7 +45,7 @@ package enum APIService {
     let announcer = Announcer(access: access, log: log, logger: context.logger)
     let passwords = PasswordDesk(accounts: accounts, hasher: hasher, limits: LoginGuard(configuration.logins))
     let tokens = TokenDesk(
-      issuer: await TokenIssuer(secret: configuration.tokenSecret, rules: configuration.tokens.rules), accounts: accounts,
+      issuer: TokenIssuer(keyring: keyring, rules: configuration.tokens.rules), accounts: accounts,
       lifetimes: configuration.lifetimes)
     let counter = CommandCounter(desk: CommandDesk(log: log, roles: configuration.roles), log: log, history: history, ear: ear)
     APIMetrics.register(with: context.metrics, exports: exports)
@@ -79,7 +80,8 @@ package enum APIService {
       routes, dispatcher: Dispatcher(gate: gate, trustedProxies: configuration.trustedProxies, audit: audit, now: { .now() }),
       edge: Edge(origins: configuration.origins, logger: context.logger))
     let parts: [(any Service)?] = [
-      pool, log, redis, trail, subscription, publishedKeys, hasher, TokenSweeper(accounts: accounts, logger: context.logger),
+      pool, log, redis, trail, subscription, keyring, publishedKeys, hasher,
+      TokenSweeper(accounts: accounts, logger: context.logger),
       application(router, configuration, context),
     ]
     return parts.compactMap { $0 }

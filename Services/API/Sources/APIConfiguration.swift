@@ -53,8 +53,8 @@ package struct APIConfiguration: ServiceConfiguration {
   let redis: RedisConfiguration
   let postgres: PostgresConfiguration
   let tokens: TokenSettings
-  /// Signs our own tokens.
-  let tokenSecret: TokenSecret
+  /// Sign our own tokens.
+  let tokenSecrets: FollowedSecret<TokenSecrets>
 
   package init(reading values: ConfigurationValues) throws(ConfigurationError) {
     host = try values.string(.host)
@@ -76,18 +76,18 @@ package struct APIConfiguration: ServiceConfiguration {
     exportsMax = try values.integer(Self.exportsMax, in: 1...1024)
     roles = try RoleSettings.table(reading: values)
     outbound = try OutboundGate(reading: values)
-    let redisPassword = try values.optionalSecret(.redisPassword)
+    let redisPassword = try values.followedSecret(.redisPassword)
     let redisCAFile = values.optionalString(.redisCAFile)
     redis = try values.parsed(.redisURL, wants: "a URL like redis://user@host:6379") {
-      try RedisConfiguration(url: $0, password: redisPassword, caFile: redisCAFile)
+      try RedisConfiguration(url: $0, readPassword: redisPassword?.reader, caFile: redisCAFile)
     }
-    let postgresPassword = try values.optionalSecret(.postgresPassword)
+    let postgresPassword = try values.followedSecret(.postgresPassword)
     postgres = try values.parsed(.postgresURL, wants: "a URL like postgres://user@host:5432/database") {
-      try PostgresConfiguration(url: $0, password: postgresPassword, applicationName: "martlet-api")
+      try PostgresConfiguration(url: $0, readPassword: postgresPassword?.reader, applicationName: "martlet-api")
     }
     tokens = try TokenSettings(reading: values)
-    guard let secret = tokens.secret else { throw values.missing(.jwtSecret) }
-    tokenSecret = secret
+    guard let secrets = tokens.secrets else { throw values.missing(.jwtSecret) }
+    tokenSecrets = secrets
   }
 
   /// An origin is a scheme and a host, with a port where it is not the scheme's own, and nothing behind them.

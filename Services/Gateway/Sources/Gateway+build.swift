@@ -48,6 +48,7 @@ package enum GatewayService {
             configuration: feedConfiguration, eventLoop: $0, receiver: $1, logger: logger, home: Bus.home(ofChannel:))
         }),
       eventLoopGroup: group, logger: context.logger)
+    await door.keyring?.whenWithdrawn { gateway.recheckEverybody() }
     gateway.metrics.register(with: context.metrics)
     context.health.addCheck("redis", deadline: .seconds(3)) { try await gateway.canary.check() }
     return door.services + audit.services + [log] + [board].compactMap(\.self) + gateway.services
@@ -67,17 +68,19 @@ package enum GatewayService {
   /// Who may come in, and the services that this takes.
   private static func door(
     _ configuration: GatewayConfiguration, _ context: ServiceContext
-  ) async throws -> (gate: any Gatekeeper, cache: CachedAccess?, devices: Devices?, services: [any Service]) {
+  ) async throws -> (gate: any Gatekeeper, cache: CachedAccess?, devices: Devices?, keyring: TokenKeyring?, services: [any Service]) {
     guard let accounts = configuration.accounts else {
       context.logger.warning("Authentication is off: whoever reaches \(configuration.server.host) may see and command every appliance")
-      return (LocalGatekeeper(), nil, nil, [])
+      return (LocalGatekeeper(), nil, nil, nil, [])
     }
     let pool = PostgresPool(accounts.postgres, limits: .init(connectionsMax: 4, waitersMax: 8192), logger: context.logger)
     _ = try await pool.query("SELECT 1", timeout: .seconds(5))
     let store = AccountStore(pool)
     let cache = CachedAccess(store)
-    let (verifier, publishedKeys) = try await accounts.tokens.makeVerifier(logger: context.logger)
+    let keyring = await accounts.tokens.secrets?.makeKeyring(logger: context.logger)
+    let (verifier, publishedKeys) = try await accounts.tokens.makeVerifier(keyring, logger: context.logger)
     let devices = Devices(verifier: verifier, directory: store, controllers: WebMACSStore(pool))
-    return (AccessGate(verifier: verifier, directory: cache), cache, devices, [pool] + [publishedKeys].compactMap(\.self))
+    let keys: [(any Service)?] = [keyring, publishedKeys]
+    return (AccessGate(verifier: verifier, directory: cache), cache, devices, keyring, [pool] + keys.compactMap(\.self))
   }
 }

@@ -37,6 +37,7 @@ struct Gateway: Sendable {
 
   let server: WebSocketServer
   private let jobs = Neighbours.Jobs()
+  private let hubs: [NIOLoopBound<LoopHub>]
   let liveFeed: any LiveFeed
   let canary: Canary
   private let census: ConsoleCensusService
@@ -71,6 +72,7 @@ struct Gateway: Sendable {
       configuration: settings.server,
       routes: Dialects.endpoints(neighbours).map { $0.route(hubs, neighbours, refusesForeignPages: settings.refusesForeignPages) },
       eventLoopGroup: eventLoopGroup, logger: logger, listening: listening)
+    self.hubs = hubs
     self.canary = canary
     census = ConsoleCensusService(census: consoles, log: ports.log)
     metrics = GatewayMetrics(server: server, hubs: hubs, feed: handle)
@@ -78,6 +80,9 @@ struct Gateway: Sendable {
 
   /// In the order of dependency. A live feed that keeps a connection is a service of its own.
   var services: [any Service] { [liveFeed as? any Service].compactMap { $0 } + jobs.all + [census, server] }
+
+  /// Asks anew about every client, as after a change of its user: a secret that signed some of their tokens is gone.
+  func recheckEverybody() { Self.tell(.everything, hubs) }
 
   private static func makeHubs(_ loops: [any EventLoop], _ settings: Settings, feed: FeedHandle) async throws -> [NIOLoopBound<LoopHub>] {
     var hubs: [NIOLoopBound<LoopHub>] = []
@@ -96,8 +101,12 @@ struct Gateway: Sendable {
     let changed = { (change: AccessChange) in
       ports.cache?.invalidate(change)
       ports.devices?.invalidate(change)
-      for hub in hubs { hub.eventLoop.execute { hub.value.accessChanged(change) } }
+      tell(change, hubs)
     }
     feed.listen(to: Bus.changes, subscribed: { changed(.everything) }, message: { changed(AccessChange($0)) })
+  }
+
+  private static func tell(_ change: AccessChange, _ hubs: [NIOLoopBound<LoopHub>]) {
+    for hub in hubs { hub.eventLoop.execute { hub.value.accessChanged(change) } }
   }
 }

@@ -51,9 +51,9 @@ package struct GatewayConfiguration: ServiceConfiguration {
     let tokens: TokenSettings
 
     init(reading values: ConfigurationValues) throws(ConfigurationError) {
-      let postgresPassword = try values.optionalSecret(.postgresPassword)
+      let postgresPassword = try values.followedSecret(.postgresPassword)
       postgres = try values.parsed(.postgresURL, wants: "a URL like postgres://user@host:5432/database") {
-        try PostgresConfiguration(url: $0, password: postgresPassword, applicationName: "martlet-gateway")
+        try PostgresConfiguration(url: $0, readPassword: postgresPassword?.reader, applicationName: "martlet-gateway")
       }
       tokens = try TokenSettings(reading: values)
     }
@@ -72,10 +72,10 @@ package struct GatewayConfiguration: ServiceConfiguration {
     server = WebSocketServerConfiguration(
       host: try values.string(.host), port: try values.port(.port),
       connectionsMax: try values.integer(Self.connectionsMax, in: 1...10_000_000), trustedProxies: trusted)
-    let redisPassword = try values.optionalSecret(.redisPassword)
+    let redisPassword = try values.followedSecret(.redisPassword)
     let redisCAFile = values.optionalString(.redisCAFile)
     redis = try values.parsed(.redisURL, wants: "a URL like redis://user@host:6379") {
-      try RedisConfiguration(url: $0, password: redisPassword, caFile: redisCAFile)
+      try RedisConfiguration(url: $0, readPassword: redisPassword?.reader, caFile: redisCAFile)
     }
     switch try values.choice(Self.auth, Authentication.self) {
     case .tokens: accounts = try Accounts(reading: values)

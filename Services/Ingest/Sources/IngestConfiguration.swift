@@ -49,18 +49,18 @@ package struct IngestConfiguration: ServiceConfiguration {
   }
 
   package init(reading values: ConfigurationValues) throws(ConfigurationError) {
-    let redisPassword = try values.optionalSecret(.redisPassword)
+    let redisPassword = try values.followedSecret(.redisPassword)
     let redisCAFile = values.optionalString(.redisCAFile)
     redis = try values.parsed(.redisURL, wants: "a URL such as redis://ingest@redis:6379") {
-      try RedisConfiguration(url: $0, password: redisPassword, caFile: redisCAFile)
+      try RedisConfiguration(url: $0, readPassword: redisPassword?.reader, caFile: redisCAFile)
     }
-    let password = try values.optionalSecret(.mqttPassword)
+    let password = try values.followedSecret(.mqttPassword)
     let clientID = try values.parsed(.mqttClientID, wants: "1 to 128 printable ASCII characters without spaces") {
       MQTTConfiguration.isClientID($0) ? $0 : nil
     }
     let wanted = "a URL such as mqtt://ingest@broker:1883"
     mqtt = try values.parsed(.mqttURL, wants: wanted) {
-      try MQTTConfiguration(url: $0, password: password, clientID: clientID)
+      try MQTTConfiguration(url: $0, readPassword: password?.reader, clientID: clientID)
     }
     mqtt.caFile = values.optionalString(.mqttCAFile)
     mqtt.protocolVersion = try values.choice(Self.version)

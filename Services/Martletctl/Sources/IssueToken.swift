@@ -10,8 +10,8 @@ struct IssueToken: AsyncParsableCommand {
     abstract: "Prints a token for a user, or for a device.",
     discussion:
       """
-      The token is a JWT, signed by HS256 with the secret in MARTLET_JWT_SECRET or in the file that MARTLET_JWT_SECRET_FILE \
-      names; MARTLET_JWT_ISSUER and MARTLET_JWT_AUDIENCE become its iss and aud.
+      The token is a JWT, signed by HS256 with the first secret in MARTLET_JWT_SECRET or in the file that \
+      MARTLET_JWT_SECRET_FILE names; MARTLET_JWT_ISSUER and MARTLET_JWT_AUDIENCE become its iss and aud.
       """
   )
 
@@ -46,8 +46,8 @@ struct IssueToken: AsyncParsableCommand {
     try await reporting {
       let values = try ConfigurationValues(postgres, file)
       let settings = try TokenSettings(reading: values)
-      guard let secret = settings.secret else { throw values.missing(.jwtSecret) }
-      let issuer = await TokenIssuer(secret: secret, rules: settings.rules)
+      guard let secrets = settings.secrets?.current() else { throw values.missing(.jwtSecret) }
+      let issuer = await TokenIssuer(secret: secrets.signing, rules: settings.rules)
       if device {
         let appliance = try ApplianceID(subject)
         try await require("appliance", values) { try await $0.device(appliance) != nil }

@@ -38,15 +38,15 @@ package struct PersisterConfiguration: ServiceConfiguration {
   package var auditDays: Int
 
   package init(reading values: ConfigurationValues) throws(ConfigurationError) {
-    let redisPassword = try values.optionalSecret(.redisPassword)
+    let redisPassword = try values.followedSecret(.redisPassword)
     let redisCAFile = values.optionalString(.redisCAFile)
     redis = try values.parsed(.redisURL, wants: "a URL such as redis://persister@redis:6379") {
-      try RedisConfiguration(url: $0, password: redisPassword, caFile: redisCAFile)
+      try RedisConfiguration(url: $0, readPassword: redisPassword?.reader, caFile: redisCAFile)
     }
-    let password = try values.optionalSecret(.postgresPassword)
+    let password = try values.followedSecret(.postgresPassword)
     let commitTimeout = try values.seconds(Self.commitTimeout, in: 1...3600)
     postgres = try values.parsed(.postgresURL, wants: "a URL such as postgres://martlet_persister@postgres:5432/martlet") {
-      try PostgresConfiguration(url: $0, password: password, applicationName: "martlet-persister", callTimeout: commitTimeout)
+      try PostgresConfiguration(url: $0, readPassword: password?.reader, applicationName: "martlet-persister", callTimeout: commitTimeout)
     }
     limits = ConsumerLimits(consumer: "persister")
     limits.trimInterval = .seconds(1)

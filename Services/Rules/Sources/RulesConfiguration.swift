@@ -39,15 +39,15 @@ package struct RulesConfiguration: ServiceConfiguration {
   package var webhooks: WebhookConfiguration
 
   package init(reading values: ConfigurationValues) throws(ConfigurationError) {
-    let redisPassword = try values.optionalSecret(.redisPassword)
+    let redisPassword = try values.followedSecret(.redisPassword)
     let redisCAFile = values.optionalString(.redisCAFile)
     redis = try values.parsed(.redisURL, wants: "a URL such as redis://rules@redis:6379") {
-      try RedisConfiguration(url: $0, password: redisPassword, caFile: redisCAFile)
+      try RedisConfiguration(url: $0, readPassword: redisPassword?.reader, caFile: redisCAFile)
     }
-    let password = try values.optionalSecret(.postgresPassword)
+    let password = try values.followedSecret(.postgresPassword)
     let commitTimeout = try values.seconds(Self.commitTimeout, in: 1...3600)
     postgres = try values.parsed(.postgresURL, wants: "a URL such as postgres://martlet_rules@postgres:5432/martlet") {
-      try PostgresConfiguration(url: $0, password: password, applicationName: "martlet-rules", callTimeout: commitTimeout)
+      try PostgresConfiguration(url: $0, readPassword: password?.reader, applicationName: "martlet-rules", callTimeout: commitTimeout)
     }
     limits = ConsumerLimits(consumer: "rules")
     limits.workers = try values.integer(Self.workers, in: 1...16)

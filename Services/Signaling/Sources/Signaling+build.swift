@@ -60,7 +60,9 @@ package enum SignalingService {
       rosters.takePlacesAnew()
     }
 
-    let (verifier, publishedKeys) = try await configuration.tokens.makeVerifier(logger: context.logger)
+    let keyring = await configuration.tokens.secrets?.makeKeyring(logger: context.logger)
+    await keyring?.whenWithdrawn { rosters.accessChanged(.everything) }
+    let (verifier, publishedKeys) = try await configuration.tokens.makeVerifier(keyring, logger: context.logger)
     let gate = AccessGate(verifier: verifier, directory: access)
     let door = DeviceDoor(
       cameras: store, gate: DeviceGate(verifier: verifier, directory: AccountStore(pool)), logger: context.logger)
@@ -80,8 +82,8 @@ package enum SignalingService {
     for (name, text) in SignalingMetrics.descriptions { context.metrics.describe(name, text) }
     context.metrics.addCollector("signaling") { await SignalingMetrics.samples(webSockets) }
     context.health.addCheck("redis", deadline: .seconds(3)) { try await canary.check() }
-    let keys: [any Service] = publishedKeys.map { [$0] } ?? []
-    return keys + [pool, redis, trail, log, feed, caretaker, jobs, webSockets]
+    let keys: [(any Service)?] = [keyring, publishedKeys]
+    return keys.compactMap(\.self) + [pool, redis, trail, log, feed, caretaker, jobs, webSockets]
   }
 
   private static func makeFeed(

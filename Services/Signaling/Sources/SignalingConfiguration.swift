@@ -21,7 +21,8 @@ package struct SignalingConfiguration: ServiceConfiguration {
     "MARTLET_TURN_URLS", default: "",
     meaning: "URLs of the TURN server, separated by commas, as in turn:turn.example.org:3478?transport=udp")
   static let turnSecret = ConfigurationVariable(
-    "MARTLET_TURN_SECRET", isSecret: true, meaning: "the TURN server's static-auth-secret, which signs credentials")
+    "MARTLET_TURN_SECRET", isSecret: true,
+    meaning: "the TURN server's static-auth-secret, which signs credentials; of several, a line each, the first")
   static let turnLife = ConfigurationVariable(
     "MARTLET_TURN_SECONDS", default: "3600", unit: "seconds", meaning: "life of TURN credentials, 10 to 86400")
   static let viewersMax = ConfigurationVariable(
@@ -63,14 +64,14 @@ package struct SignalingConfiguration: ServiceConfiguration {
     server = WebSocketServerConfiguration(
       host: try values.string(.host), port: try values.port(.port),
       connectionsMax: try values.integer(Self.connectionsMax, in: 1...10_000_000), trustedProxies: trusted)
-    let redisPassword = try values.optionalSecret(.redisPassword)
+    let redisPassword = try values.followedSecret(.redisPassword)
     let redisCAFile = values.optionalString(.redisCAFile)
     redis = try values.parsed(.redisURL, wants: "a URL like redis://user@host:6379") {
-      try RedisConfiguration(url: $0, password: redisPassword, caFile: redisCAFile)
+      try RedisConfiguration(url: $0, readPassword: redisPassword?.reader, caFile: redisCAFile)
     }
-    let postgresPassword = try values.optionalSecret(.postgresPassword)
+    let postgresPassword = try values.followedSecret(.postgresPassword)
     postgres = try values.parsed(.postgresURL, wants: "a URL like postgres://user@host:5432/database") {
-      try PostgresConfiguration(url: $0, password: postgresPassword, applicationName: "martlet-signaling")
+      try PostgresConfiguration(url: $0, readPassword: postgresPassword?.reader, applicationName: "martlet-signaling")
     }
     tokens = try TokenSettings(reading: values)
     servers = try Self.servers(values)
@@ -88,9 +89,9 @@ package struct SignalingConfiguration: ServiceConfiguration {
     let stun = try urls(stunURLs, of: ["stun:", "stuns:"], values)
     let turn = try urls(turnURLs, of: ["turn:", "turns:"], values)
     let life = try values.seconds(turnLife, in: 10...86_400)
-    let secret = try values.optionalSecret(turnSecret)
+    let secret = try values.followedSecret(turnSecret)
     if secret == nil, !turn.isEmpty { throw values.missing(turnSecret) }
-    return ICEServers(stunURLs: stun, turnURLs: turn, turnSecret: secret ?? "", credentialLife: life)
+    return ICEServers(stunURLs: stun, turnURLs: turn, readSecret: { secret?.current() ?? "" }, credentialLife: life)
   }
 
   private static func urls(

@@ -11,13 +11,19 @@ package struct Principal: Hashable, Sendable {
   package let expiresAt: Timestamp
   /// The token's `jti`, by which it can be revoked.
   package let tokenID: String?
+  /// Which secret of this process' `TokenKeyring` signed the token; nil where none did.
+  let secretNumber: Int?
 
-  package init(subject: String, role: UserRole? = nil, issuedAt: Timestamp? = nil, expiresAt: Timestamp, tokenID: String? = nil) {
+  package init(
+    subject: String, role: UserRole? = nil, issuedAt: Timestamp? = nil, expiresAt: Timestamp, tokenID: String? = nil,
+    secretNumber: Int? = nil
+  ) {
     self.subject = subject
     self.role = role
     self.issuedAt = issuedAt
     self.expiresAt = expiresAt
     self.tokenID = tokenID
+    self.secretNumber = secretNumber
   }
 
   /// One that came in without a token, and so without an end: the last moment that ISO 8601 can say.

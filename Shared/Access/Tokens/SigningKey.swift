@@ -37,6 +37,9 @@ struct SigningKey: Sendable {
   /// The claims of a token that this key signed. Throws for any other.
   func claims(of token: String) async throws -> TokenClaims { try await collection.verify(token) }
 
+  /// The claims as a token that this secret signs. Throws for a published key.
+  func sign(_ claims: TokenClaims) async throws -> String { try await collection.sign(claims) }
+
   /// What the issuer says it is for; where it says nothing, what its type and curve are good for.
   private static func algorithm(of jwk: JWK) -> Algorithm? {
     let suited: Algorithm

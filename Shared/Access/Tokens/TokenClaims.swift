@@ -43,8 +43,8 @@ struct TokenClaims: JWTPayload {
 
   /// The principal of claims whose signature was checked; nil when they break a rule.
   ///
-  /// - Parameter isForeign: whether the issuer's own keys signed, so that its role counts.
-  func principal(of wanted: TokenUse, under rules: TokenRules, isForeign: Bool, now: Timestamp) -> Principal? {
+  /// - Parameter secretNumber: see `Principal`; nil where an issuer's own keys signed, so that its role counts.
+  func principal(of wanted: TokenUse, under rules: TokenRules, secretNumber: Int?, now: Timestamp) -> Principal? {
     guard (use == TokenUse.device.rawValue) == (wanted == .device) else { return nil }
     guard let sub, !sub.isEmpty, sub.utf8.count <= TokenVerifier.subjectLengthMax_bytes else { return nil }
     guard rules.issuer == nil || rules.issuer == iss else { return nil }
@@ -54,9 +54,10 @@ struct TokenClaims: JWTPayload {
     for moment in [nbf, iat].compactMap(\.self) {
       guard let begins = Timestamp(seconds: moment), begins <= now + rules.leeway else { return nil }
     }
-    let role = isForeign ? UserRole.allCases.last { roles.contains($0.rawValue) } : nil
+    let role = secretNumber == nil ? UserRole.allCases.last { roles.contains($0.rawValue) } : nil
     return Principal(
-      subject: sub, role: role, issuedAt: iat.flatMap(Timestamp.init(seconds:)), expiresAt: expiresAt, tokenID: jti)
+      subject: sub, role: role, issuedAt: iat.flatMap(Timestamp.init(seconds:)), expiresAt: expiresAt, tokenID: jti,
+      secretNumber: secretNumber)
   }
 }
 

@@ -4,13 +4,19 @@ package import Models
 
 /// Makes tokens that our own verifier takes, signed by HS256.
 package struct TokenIssuer: Sendable {
-  private let keys = JWTKeyCollection()
+  private let keyring: TokenKeyring
   private let rules: TokenRules
 
-  /// - Parameter rules: the verifier's, whose `iss` and `aud` the tokens get.
-  package init(secret: TokenSecret, rules: TokenRules = TokenRules()) async {
-    await keys.add(hmac: secret.key, digestAlgorithm: .sha256)
+  /// - Parameters:
+  ///   - keyring: whose first secret signs, as it is at that moment.
+  ///   - rules: the verifier's, whose `iss` and `aud` the tokens get.
+  package init(keyring: TokenKeyring, rules: TokenRules) {
+    self.keyring = keyring
     self.rules = rules
+  }
+
+  package init(secret: TokenSecret, rules: TokenRules = TokenRules()) async {
+    self.init(keyring: await TokenKeyring(TokenSecrets(secret)), rules: rules)
   }
 
   /// A token that speaks for the user from `now` on, for `lifetime`.
@@ -25,7 +31,7 @@ package struct TokenIssuer: Sendable {
 
   /// `iat` has fractions of a second: whether a token is older than a revocation does not hang on the second in which both came about.
   private func issue(_ subject: String, as use: TokenUse, now: Timestamp, lifetime: Duration) async throws -> String {
-    try await keys.sign(
+    try await keyring.signing.sign(
       TokenClaims(
         sub: subject, exp: (now + lifetime).seconds.rounded(.down), nbf: now.seconds.rounded(.down), iat: now.seconds,
         jti: UUID().uuidString.lowercased(), iss: rules.issuer, aud: rules.audience.map { AudienceClaim(value: [$0]) },

@@ -1,7 +1,7 @@
 internal import JWTKit
 
-/// The shared secret that signs tokens with HS256. It never prints itself.
-package struct TokenSecret: Sendable, CustomStringConvertible {
+/// A shared secret that signs tokens with HS256. It never prints itself.
+package struct TokenSecret: Sendable, Equatable, CustomStringConvertible {
   /// RFC 7518, section 3.2: a key at least as long as the hash.
   package static let lengthMin_bytes = 32
   private let bytes: [UInt8]

@@ -8,18 +8,15 @@ package struct TokenSettings: Sendable {
   ]
 
   /// Nil where tokens are signed by an issuer's published keys alone.
-  package let secret: TokenSecret?
+  package let secrets: FollowedSecret<TokenSecrets>?
   package let keySet: KeySetSource?
   package let rules: TokenRules
 
   /// - Throws: when there is neither a secret nor a key set, both a file and a URL of it, or anything that cannot be.
   package init(reading values: ConfigurationValues) throws(ConfigurationError) {
-    secret = try values.optionalSecret(.jwtSecret).map { (text) throws(ConfigurationError) in
-      guard let secret = TokenSecret(text) else { throw values.invalid(.jwtSecret, wants: "at least \(TokenSecret.lengthMin_bytes) bytes") }
-      return secret
-    }
+    secrets = try values.followedSecret(.jwtSecret, wants: TokenSecrets.form) { TokenSecrets($0) }
     keySet = try Self.keySet(values)
-    guard secret != nil || keySet != nil else {
+    guard secrets != nil || keySet != nil else {
       throw ConfigurationError(
         code: .missing, subject: ConfigurationVariable.jwtSecret.name,
         description:
@@ -44,11 +41,14 @@ package struct TokenSettings: Sendable {
     }
   }
 
-  /// The verifier, and the keys that it follows, which must run as a service.
+  /// The verifier, and the published keys that it follows, which must run as a service.
   ///
+  /// - Parameter keyring: that of `secrets`; nil where there is none.
   /// - Throws: `ConfigurationError` when the key set's file cannot be used. A URL that does not answer is tried again while the service runs.
-  package func makeVerifier(logger: Logger) async throws -> (verifier: TokenVerifier, publishedKeys: PublishedKeys?) {
-    guard let keySet else { return (await TokenVerifier(secret: secret, rules: rules), nil) }
+  package func makeVerifier(_ keyring: TokenKeyring?, logger: Logger) async throws -> (
+    verifier: TokenVerifier, publishedKeys: PublishedKeys?
+  ) {
+    guard let keySet else { return (TokenVerifier(keyring: keyring, publishedKeys: nil, rules: rules), nil) }
     let keys = PublishedKeys(keySet, roleClaim: rules.roleClaim, logger: logger)
     await keys.refresh()
     if case .file(let path) = keySet, await !keys.isUsable {
@@ -58,6 +58,6 @@ package struct TokenSettings: Sendable {
           "MARTLET_JWKS_FILE names the file \(path), which holds no key for RS256, ES256 or EdDSA that can be read: write the issuer's JSON Web Key Set into it."
       )
     }
-    return (await TokenVerifier(secret: secret, publishedKeys: keys, rules: rules), keys)
+    return (TokenVerifier(keyring: keyring, publishedKeys: keys, rules: rules), keys)
   }
 }

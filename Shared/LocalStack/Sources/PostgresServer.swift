@@ -14,7 +14,7 @@ package struct PostgresServer: StackPart {
     case api = "martlet_api"
     case signaling = "martlet_signaling"
 
-    static let services: [Role] = [.gateway, .ingest, .persister, .rules, .api, .signaling]
+    package static let services: [Role] = [.gateway, .ingest, .persister, .rules, .api, .signaling]
   }
 
   package let host = "127.0.0.1"

@@ -8,6 +8,8 @@ import Foundation
 package struct ConfigurationValues: Sendable {
   private let reader: ConfigReader
   private let sources: ConfigurationSources
+  /// Of the secrets that were asked for.
+  let secretFiles = SecretFiles()
 
   /// - Parameter sources: What ``ConfigurationSources`` found; tests give `ConfigurationSources(environment: […])`.
   package init(_ sources: ConfigurationSources) {
@@ -99,33 +101,45 @@ package struct ConfigurationValues: Sendable {
 
   /// The secret, or nil when none is given. A file's last line break is not part of it.
   package func optionalSecret(_ variable: ConfigurationVariable) throws(ConfigurationError) -> String? {
+    try followedSecret(variable)?.current()
+  }
+
+  /// The secret, to be read anew where it is used, so that it can change while the service runs; nil when none is given.
+  package func followedSecret(_ variable: ConfigurationVariable) throws(ConfigurationError) -> FollowedSecret<String>? {
+    try followedSecret(variable, wants: "a text") { $0 }
+  }
+
+  /// A secret that has a form: `parse` answers nil for a text that is not of it.
+  /// - Parameter form: what the text must be, for an error: "at least 32 bytes".
+  package func followedSecret<Value>(
+    _ variable: ConfigurationVariable, wants form: String, by parse: @escaping @Sendable (String) -> Value?
+  ) throws(ConfigurationError) -> FollowedSecret<Value>? {
     precondition(variable.isSecret, "\(variable.name) is not declared as a secret")
     let inline = text(variable.name, isSecret: true)
-    guard let path = text(variable.fileName) else { return inline }
+    guard let path = text(variable.fileName) else {
+      guard let inline else { return nil }
+      guard let value = parse(inline) else { throw invalid(variable, wants: form) }
+      return FollowedSecret(value)
+    }
     guard inline == nil else {
       throw ConfigurationError(
         code: .ambiguous, subject: variable.name,
         description: "\(variable.name) and \(variable.fileName) are both given: keep one of them.")
     }
-    return try Self.secret(inFile: path, named: variable.fileName)
+    do {
+      let secret = try FollowedSecret(file: path, wants: form, by: parse)
+      secretFiles.add(secret, named: variable.fileName)
+      return secret
+    } catch {
+      throw ConfigurationError(
+        code: .unusableFile, subject: variable.fileName, description: "\(variable.fileName) names the file \(path), which \(error.reason).")
+    }
   }
 
   /// The secret; an error when none is given.
   package func secret(_ variable: ConfigurationVariable) throws(ConfigurationError) -> String {
     guard let secret = try optionalSecret(variable) else { throw missing(variable) }
     return secret
-  }
-
-  private static func secret(inFile path: String, named name: String) throws(ConfigurationError) -> String {
-    func unusable(_ reason: String) -> ConfigurationError {
-      ConfigurationError(code: .unusableFile, subject: name, description: "\(name) names the file \(path), which \(reason).")
-    }
-    let bytes: [UInt8]
-    do { bytes = try BoundedFile.read(path, bytesMax: 64 * 1024) } catch { throw unusable(error.reason) }
-    guard var text = String(validating: bytes, as: UTF8.self) else { throw unusable("is not UTF-8 text") }
-    if text.last?.isNewline == true { text.removeLast() }
-    guard !text.isEmpty else { throw unusable("is empty: write the secret into it") }
-    return text
   }
 
   /// The error for a variable that must be given and is not.

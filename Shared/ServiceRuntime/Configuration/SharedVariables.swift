@@ -24,7 +24,8 @@ extension ConfigurationVariable {
   package static let mqttClientID = ConfigurationVariable(
     "MARTLET_MQTT_CLIENT_ID", meaning: "client id at the broker, which keeps the session: stable, and different for each replica")
   package static let jwtSecret = ConfigurationVariable(
-    "MARTLET_JWT_SECRET", isSecret: true, meaning: "secret that signs HS256 tokens, at least 32 bytes; or a key set is given")
+    "MARTLET_JWT_SECRET", isSecret: true,
+    meaning: "secret that signs HS256 tokens, at least 32 bytes; up to 4, a line each: the first signs, all verify; or a key set is given")
   package static let jwksFile = ConfigurationVariable(
     "MARTLET_JWKS_FILE",
     meaning: "JSON Web Key Set of an issuer whose RS256, ES256 and EdDSA tokens are taken; read again when it changes")

@@ -51,6 +51,28 @@ import Testing
     }
   }
 
+  @Test func `Who came by a signing key that is gone is closed, and who came by the next one goes on`() async throws {
+    try await SignalingScene.run { scene in
+      let folder = scene.stack.folder
+      let (old, new) = (try String(contentsOfFile: folder.secretFile("jwt"), encoding: .utf8), String(repeating: "new!", count: 8))
+      let camera = try await scene.camera("camera", on: 1)
+      let stale = try await scene.viewer("stale", on: 1)
+      try "\(new)\n\(old)\n".write(toFile: folder.secretFile("jwt"), atomically: false, encoding: .utf8)
+      for replica in 1...2 {
+        let log = folder.log("signaling-\(replica)")
+        try await scene.poll("both keys taken, in \(log)", limit: .seconds(30)) {
+          try String(contentsOfFile: log, encoding: .utf8).contains("The secrets that sign tokens have changed")
+        }
+      }
+      let fresh = try await scene.viewer("fresh", token: scene.token("alice", lifetime: "10m"), on: 2)
+      let session = try await scene.watch(fresh, camera)
+      try new.write(toFile: folder.secretFile("jwt"), atomically: false, encoding: .utf8)
+      #expect(try await stale.closing() == "1008 Token has been revoked")
+      try await fresh.send("signal_ice", #"{"session_id":"\#(session)","candidate":{"n":1}}"#)
+      _ = try await camera.message("signal_ice", of: session)
+    }
+  }
+
   @Test func `A camera's new secret, and the end of its being taken at its word, close it`() async throws {
     try await SignalingScene.run { scene in
       let cameras = (try await scene.camera("first", on: 1), try await scene.camera("second", "cam-2", on: 2))

@@ -9,12 +9,13 @@ internal import Models
 struct ICEServers: Sendable, CustomStringConvertible {
   let stunURLs: [String]
   let turnURLs: [String]
-  private let turnSecret: [UInt8]
+  private let readSecret: @Sendable () -> String
   let credentialLife: Duration
 
-  init(stunURLs: [String], turnURLs: [String], turnSecret: String, credentialLife: Duration) {
+  /// - Parameter readSecret: gives TURN's secret, for each credential anew, since it may change; of several, a line each, the first signs, and the TURN server takes all.
+  init(stunURLs: [String], turnURLs: [String], readSecret: @escaping @Sendable () -> String, credentialLife: Duration) {
     (self.stunURLs, self.turnURLs) = (stunURLs, turnURLs)
-    (self.turnSecret, self.credentialLife) = (Array(turnSecret.utf8), credentialLife)
+    (self.readSecret, self.credentialLife) = (readSecret, credentialLife)
   }
 
   var description: String { "ICEServers(stun: \(stunURLs), turn: \(turnURLs))" }
@@ -28,7 +29,8 @@ struct ICEServers: Sendable, CustomStringConvertible {
     guard !turnURLs.isEmpty else { return stun }
     let name = side == .device ? "device_\(watch.short)" : "viewer_\(Self.plain(userID))_\(watch.short)"
     let username = "\((now + credentialLife).microseconds / 1_000_000):\(name)"
-    let password = Data(Digests.hmacSHA1(username.utf8, key: turnSecret)).base64EncodedString()
+    let secret = readSecret().split(whereSeparator: \.isNewline).first ?? ""
+    let password = Data(Digests.hmacSHA1(username.utf8, key: Array(secret.utf8))).base64EncodedString()
     return stun + [ICEServer(urls: turnURLs, credential: .init(username: username, password: password))]
   }
 
