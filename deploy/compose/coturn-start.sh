@@ -8,6 +8,7 @@ umask 077
   printf 'external-ip=%s\n' "$MARTLET_TURN_ADDRESS"
   # Two ends that both relay through this server reach each other by its own address.
   printf 'allowed-peer-ip=%s\n' "$MARTLET_TURN_ADDRESS"
-  printf 'static-auth-secret=%s\n' "$(tr -d '\n' </run/secrets/turn)"
+  # A line each: credentials by any of them are taken, and the signaling broker signs by the first.
+  { cat /run/secrets/turn; echo; } | sed -n 's/^..*$/static-auth-secret=&/p'
 } >/tmp/turnserver.conf
 exec turnserver -c /tmp/turnserver.conf --pidfile /tmp/turnserver.pid

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the password file, hashed, and starts Mosquitto. With `reload`, run in the container, it takes new passwords, devices and certificates without
-# ending a connection.
+# Makes the password file, hashed, and starts Mosquitto. With `reload`, run in the container, it takes new passwords, devices and certificates, and ends
+# only the connections of users whose password is another one, or gone.
 set -eu
 umask 077
 passwords=/tmp/passwords
