@@ -25,17 +25,10 @@ struct SimulateEpicura: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Ends after so many sessions.", valueName: "count"))
   var sessions: Int?
 
-  @Option(help: ArgumentHelp("Makes the sessions the same each time; random when left out.", valueName: "number"))
-  var seed: UInt64?
-
-  @Option(help: ArgumentHelp("What it does with commands: obey, reject, or silent (hears them and does nothing).", valueName: "manner"))
-  var commands = CommandManner.obey
-
   @Flag(help: "Begins no session by itself, only when a command says so.")
   var waits = false
 
-  @OptionGroup(title: "Servers") var mqtt: MQTTOptions
-  @OptionGroup(title: "Servers") var file: ConfigFileOption
+  @OptionGroup var simulation: SimulationOptions
 
   func validate() throws {
     do { _ = try ApplianceID(appliance) } catch { throw ValidationError(error.description) }
@@ -45,14 +38,9 @@ struct SimulateEpicura: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await reporting {
-      let seed = seed ?? .random(in: 0...UInt64.max)
-      let cooker = SimulatedCooker(
-        try ApplianceID(appliance), EpicuraCooker(seed: seed, waitsForStart: waits), manner: commands, sessionsMax: sessions ?? .max)
-      let simulation = try DeviceSimulation(
-        cooker, interval: interval, speed: speed, values: ConfigurationValues(mqtt, file), logger: Connections.logger)
-      Console.say("simulating \(appliance) with seed \(seed); stop with Ctrl-C")
-      try await simulation.run()
+    try await simulation.play(appliance, interval: interval, speed: speed) { appliance, seed in
+      SimulatedCooker(
+        appliance, EpicuraCooker(seed: seed, waitsForStart: waits), manner: simulation.commands, sessionsMax: sessions ?? .max)
     }
   }
 }

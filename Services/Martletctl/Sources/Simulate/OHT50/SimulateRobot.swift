@@ -23,14 +23,7 @@ struct SimulateRobot: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Ends after so many missions.", valueName: "count"))
   var missions: Int?
 
-  @Option(help: ArgumentHelp("Makes it the same each time; random when left out.", valueName: "number"))
-  var seed: UInt64?
-
-  @Option(help: ArgumentHelp("What it does with commands: obey, reject, or silent (hears them and does nothing).", valueName: "manner"))
-  var commands = CommandManner.obey
-
-  @OptionGroup(title: "Servers") var mqtt: MQTTOptions
-  @OptionGroup(title: "Servers") var file: ConfigFileOption
+  @OptionGroup var simulation: SimulationOptions
 
   func validate() throws {
     do { _ = try ApplianceID(appliance) } catch { throw ValidationError(error.description) }
@@ -40,14 +33,8 @@ struct SimulateRobot: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await reporting {
-      let seed = seed ?? .random(in: 0...UInt64.max)
-      let robot = SimulatedRobot(
-        try ApplianceID(appliance), Robot(seed: seed), rate_hz: rate, manner: commands, missionsMax: missions ?? .max)
-      let simulation = try DeviceSimulation(
-        robot, interval: 1 / rate, speed: speed, values: ConfigurationValues(mqtt, file), logger: Connections.logger)
-      Console.say("simulating \(appliance) with seed \(seed); stop with Ctrl-C")
-      try await simulation.run()
+    try await simulation.play(appliance, interval: 1 / rate, speed: speed) { appliance, seed in
+      SimulatedRobot(appliance, Robot(seed: seed), rate_hz: rate, manner: simulation.commands, missionsMax: missions ?? .max)
     }
   }
 }
