@@ -62,20 +62,16 @@ struct AuditLog: AsyncParsableCommand {
   @Option(help: ArgumentHelp("From this moment on, such as 2026-02-14T12:30:00Z.", valueName: "time")) var from: String?
   @Option(help: ArgumentHelp("Up to this moment.", valueName: "time")) var to: String?
 
-  @OptionGroup var limit: LimitOption
-  @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
+  @OptionGroup var list: ListOptions
 
   func run() async throws {
-    try await reporting {
-      let query = [("user_id", user), ("appliance_id", appliance), ("action", action), ("result", result), ("from", from), ("to", to)]
-      try await Listing(path: "/v1/audit", member: "entries", query: query, limit: limit.limit).show(
-        APIClient(ConfigurationValues(api, file)), json: api.json,
-        columns: [
-          ("TIME", "at"), ("SERVICE", "service"), ("ACTION", "action"), ("RESULT", "result"), ("USER", "user_id"),
-          ("APPLIANCE", "appliance_id"),
-          ("FROM", "address"), ("COUNT", "count"), ("COMMAND", "command_id"), ("DETAIL", "detail"),
-        ])
-    }
+    let query = [("user_id", user), ("appliance_id", appliance), ("action", action), ("result", result), ("from", from), ("to", to)]
+    try await list.show(
+      "/v1/audit", member: "entries", query: query,
+      columns: [
+        ("TIME", "at"), ("SERVICE", "service"), ("ACTION", "action"), ("RESULT", "result"), ("USER", "user_id"),
+        ("APPLIANCE", "appliance_id"),
+        ("FROM", "address"), ("COUNT", "count"), ("COMMAND", "command_id"), ("DETAIL", "detail"),
+      ])
   }
 }

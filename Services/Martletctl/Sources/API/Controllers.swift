@@ -9,15 +9,12 @@ struct Sensors: AsyncParsableCommand {
 
   @Argument(help: "The controller's appliance id.") var appliance: String
 
-  @OptionGroup var limit: LimitOption
-  @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
+  @OptionGroup var list: ListOptions
 
   func run() async throws {
-    try await reporting {
-      try await Listing(path: "/v1/appliances/\(APIClient.escaped(appliance))/sensors", member: "sensors", limit: limit.limit).show(
-        APIClient(ConfigurationValues(api, file)), json: api.json, columns: [("ID", "id"), ("NAME", "name"), ("UNIT", "unit")])
-    }
+    try await list.show(
+      "/v1/appliances/\(APIClient.escaped(appliance))/sensors", member: "sensors",
+      columns: [("ID", "id"), ("NAME", "name"), ("UNIT", "unit")])
   }
 }
 
@@ -27,16 +24,12 @@ struct Plugins: AsyncParsableCommand {
 
   @Argument(help: "The controller's appliance id.") var appliance: String
 
-  @OptionGroup var limit: LimitOption
-  @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
+  @OptionGroup var list: ListOptions
 
   func run() async throws {
-    try await reporting {
-      try await Listing(path: "/v1/appliances/\(APIClient.escaped(appliance))/plugins", member: "plugins", limit: limit.limit).show(
-        APIClient(ConfigurationValues(api, file)), json: api.json,
-        columns: [("ID", "id"), ("NAME", "name"), ("ENABLED", "enabled"), ("READS", "sensor_ids")])
-    }
+    try await list.show(
+      "/v1/appliances/\(APIClient.escaped(appliance))/plugins", member: "plugins",
+      columns: [("ID", "id"), ("NAME", "name"), ("ENABLED", "enabled"), ("READS", "sensor_ids")])
   }
 }
 
@@ -45,11 +38,10 @@ struct Latest: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Shows the newest reading of each sensor that one may see.")
 
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   func run() async throws {
     try await reporting {
-      let answer = try await APIClient(ConfigurationValues(api, file)).get("/v1/datapoints/latest")
+      let answer = try await api.client().get("/v1/datapoints/latest")
       let datapoints = try (answer.elements("datapoints") ?? []).map { try JSONObject(parsing: Array($0)) }
       datapoints.show(
         json: api.json,
@@ -71,15 +63,10 @@ struct ListExperiments: AsyncParsableCommand {
 
   @Argument(help: "The controller's appliance id.") var appliance: String
 
-  @OptionGroup var limit: LimitOption
-  @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
+  @OptionGroup var list: ListOptions
 
   func run() async throws {
-    try await reporting {
-      try await Listing(path: ExperimentCall.path(appliance), member: "experiments", limit: limit.limit).show(
-        APIClient(ConfigurationValues(api, file)), json: api.json, columns: ExperimentCall.columns)
-    }
+    try await list.show(ExperimentCall.path(appliance), member: "experiments", columns: ExperimentCall.columns)
   }
 }
 
@@ -92,11 +79,10 @@ struct StartExperiment: AsyncParsableCommand {
   @Option(help: "Its name, when it is added; the id when left out.") var name: String?
 
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   func run() async throws {
     try await reporting {
-      let client = try APIClient(ConfigurationValues(api, file))
+      let client = try api.client()
       var members = [("id", experiment)]
       if let name { members.append(("name", name)) }
       do {
@@ -114,11 +100,10 @@ struct StopExperiment: AsyncParsableCommand {
   @Argument(help: "The experiment's id.") var experiment: String
 
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   func run() async throws {
     try await reporting {
-      try await ExperimentCall.change(appliance, experiment, "stop", APIClient(ConfigurationValues(api, file)), json: api.json)
+      try await ExperimentCall.change(appliance, experiment, "stop", api.client(), json: api.json)
     }
   }
 }

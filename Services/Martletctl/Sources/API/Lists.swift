@@ -5,34 +5,25 @@ import ServiceRuntime
 struct Users: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Lists the users, for admins.")
 
-  @OptionGroup var limit: LimitOption
-  @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
+  @OptionGroup var list: ListOptions
 
   func run() async throws {
-    try await reporting {
-      try await Listing(path: "/v1/users", member: "users", limit: limit.limit)
-        .show(APIClient(ConfigurationValues(api, file)), json: api.json, columns: [("ID", "id"), ("NAME", "name"), ("ROLE", "role")])
-    }
+    try await list.show("/v1/users", member: "users", columns: [("ID", "id"), ("NAME", "name"), ("ROLE", "role")])
   }
 }
 
 struct Appliances: AsyncParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Lists the appliances that one may see.")
 
-  @OptionGroup var limit: LimitOption
-  @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
+  @OptionGroup var list: ListOptions
 
   func run() async throws {
-    try await reporting {
-      try await Listing(path: "/v1/appliances", member: "appliances", limit: limit.limit).show(
-        APIClient(ConfigurationValues(api, file)), json: api.json,
-        columns: [
-          ("ID", "id"), ("NAME", "name"), ("DIALECT", "dialect"), ("OWNER", "owner_id"), ("PERMISSION", "permission"),
-          ("UNPROVEN", "accepts_unproven"),
-        ])
-    }
+    try await list.show(
+      "/v1/appliances", member: "appliances",
+      columns: [
+        ("ID", "id"), ("NAME", "name"), ("DIALECT", "dialect"), ("OWNER", "owner_id"), ("PERMISSION", "permission"),
+        ("UNPROVEN", "accepts_unproven"),
+      ])
   }
 }
 
@@ -41,21 +32,15 @@ struct Sessions: AsyncParsableCommand {
 
   @Argument(help: "The appliance's id.") var appliance: String
 
-  @OptionGroup var limit: LimitOption
-  @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
+  @OptionGroup var list: ListOptions
 
   func run() async throws {
-    try await reporting {
-      try await Listing(
-        path: "/v1/appliances/\(APIClient.escaped(appliance))/sessions", member: "sessions", limit: limit.limit
-      ).show(
-        APIClient(ConfigurationValues(api, file)), json: api.json,
-        columns: [
-          ("SESSION", "session_id"), ("RECIPE", "recipe_name"), ("STARTED", "started_at"), ("ENDED", "ended_at"), ("OUTCOME", "outcome"),
-          ("STAGE", "current_stage"), ("OF", "total_stages"),
-        ])
-    }
+    try await list.show(
+      "/v1/appliances/\(APIClient.escaped(appliance))/sessions", member: "sessions",
+      columns: [
+        ("SESSION", "session_id"), ("RECIPE", "recipe_name"), ("STARTED", "started_at"), ("ENDED", "ended_at"), ("OUTCOME", "outcome"),
+        ("STAGE", "current_stage"), ("OF", "total_stages"),
+      ])
   }
 }
 
@@ -77,14 +62,13 @@ struct Events: AsyncParsableCommand {
   @OptionGroup var window: WindowOptions
   @OptionGroup var limit: LimitOption
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   func run() async throws {
     try await reporting {
       let listing = Listing(
         path: "/v1/appliances/\(APIClient.escaped(appliance))/events", member: "events", query: window.query + [("type", type)],
         limit: limit.limit)
-      for event in try await listing.items(APIClient(ConfigurationValues(api, file))) {
+      for event in try await listing.items(api.client()) {
         guard Console.write(EventLine.line(event.bytes, api.json ? .json : .readable)) else { return }
       }
     }
@@ -103,7 +87,6 @@ struct Readings: AsyncParsableCommand {
   @OptionGroup var window: WindowOptions
   @OptionGroup var limit: LimitOption
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   func validate() throws {
     if bucket != nil, metric == nil { throw ValidationError("--bucket is for the readings of one metric: name it.") }
@@ -112,7 +95,7 @@ struct Readings: AsyncParsableCommand {
 
   func run() async throws {
     try await reporting {
-      let client = try APIClient(ConfigurationValues(api, file))
+      let client = try api.client()
       let base = "/v1/appliances/\(APIClient.escaped(appliance))"
       guard let metric else {
         return try await Listing(path: base + "/metrics", member: "metrics", limit: limit.limit)

@@ -18,11 +18,10 @@ struct LogIn: AsyncParsableCommand {
   var passwordFile: String?
 
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   func run() async throws {
     try await reporting {
-      let client = try APIClient(ConfigurationValues(api, file), isLoggingIn: true)
+      let client = try api.client(isLoggingIn: true)
       try await client.logIn(user: user, password: try Self.password(passwordFile, of: user))
       Console.say(
         api.json
@@ -59,11 +58,10 @@ struct LogOut: AsyncParsableCommand {
   static let configuration = CommandConfiguration(commandName: "logout", abstract: "Revokes the tokens of `login`, and forgets them.")
 
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   func run() async throws {
     try await reporting {
-      try await APIClient(ConfigurationValues(api, file)).logOut()
+      try await api.client().logOut()
       if !api.json { Console.say("logged out") }
     }
   }
@@ -77,11 +75,10 @@ struct Revoke: AsyncParsableCommand {
   @Argument(help: "The user's id, or `me`.") var user: String
 
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   func run() async throws {
     try await reporting {
-      _ = try await APIClient(ConfigurationValues(api, file)).send(.DELETE, "/v1/users/\(APIClient.escaped(user))/tokens")
+      _ = try await api.client().send(.DELETE, "/v1/users/\(APIClient.escaped(user))/tokens")
       if !api.json { Console.say("every token of \(EventLine.visible(user)) is revoked") }
     }
   }

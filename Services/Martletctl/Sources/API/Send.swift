@@ -19,7 +19,6 @@ struct Send: AsyncParsableCommand {
   @Option(help: ArgumentHelp("How long to wait for the outcome, 0 to 30.", valueName: "seconds")) var wait = 15
 
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   func validate() throws {
     guard (0...30).contains(wait) else { throw ValidationError("--wait is \(wait): give a number of seconds from 0 to 30.") }
@@ -29,7 +28,7 @@ struct Send: AsyncParsableCommand {
 
   func run() async throws {
     try await reporting {
-      let client = try APIClient(ConfigurationValues(api, file))
+      let client = try api.client()
       var body = JSONText.object([("type", command)])
       if let data { body = body.dropLast() + Array(",\"data\":\(data)}".utf8) }
       let answer = try await client.send(.POST, "/v1/appliances/\(APIClient.escaped(appliance))/commands?wait=\(wait)", body: body)

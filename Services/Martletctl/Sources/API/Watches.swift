@@ -13,20 +13,16 @@ struct Watches: AsyncParsableCommand {
   @Argument(help: "The camera's id.") var camera: String?
   @Option(help: "Only those that go on (open), or only those that are over (ended).") var state: State?
 
-  @OptionGroup var limit: LimitOption
-  @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
+  @OptionGroup var list: ListOptions
 
   func run() async throws {
-    try await reporting {
-      let path = camera.map { "/v1/appliances/\(APIClient.escaped($0))/watches" } ?? "/v1/watches"
-      try await Listing(path: path, member: "watches", query: [("state", state?.rawValue)], limit: limit.limit).show(
-        APIClient(ConfigurationValues(api, file)), json: api.json,
-        columns: [
-          ("SESSION", "session_id"), ("CAMERA", "appliance_id"), ("USER", "user_id"), ("STARTED", "started_at"), ("ENDED", "ended_at"),
-          ("REASON", "reason"), ("ENDED BY", "end_requested_by"),
-        ])
-    }
+    let path = camera.map { "/v1/appliances/\(APIClient.escaped($0))/watches" } ?? "/v1/watches"
+    try await list.show(
+      path, member: "watches", query: [("state", state?.rawValue)],
+      columns: [
+        ("SESSION", "session_id"), ("CAMERA", "appliance_id"), ("USER", "user_id"), ("STARTED", "started_at"), ("ENDED", "ended_at"),
+        ("REASON", "reason"), ("ENDED BY", "end_requested_by"),
+      ])
   }
 }
 
@@ -38,11 +34,10 @@ struct EndWatch: AsyncParsableCommand {
   @Argument(help: "The session's id.") var session: String
 
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   func run() async throws {
     try await reporting {
-      let answer = try await APIClient(ConfigurationValues(api, file)).send(
+      let answer = try await api.client().send(
         .DELETE, "/v1/appliances/\(APIClient.escaped(camera))/watches/\(APIClient.escaped(session))")
       if api.json {
         _ = Console.write(EventLine.line(answer, .json))
@@ -60,11 +55,10 @@ struct Presence: AsyncParsableCommand {
   @Argument(help: "The camera's id.") var camera: String
 
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   func run() async throws {
     try await reporting {
-      let presence = try await APIClient(ConfigurationValues(api, file)).get("/v1/appliances/\(APIClient.escaped(camera))/presence")
+      let presence = try await api.client().get("/v1/appliances/\(APIClient.escaped(camera))/presence")
       guard !api.json else {
         _ = Console.write(EventLine.line(presence.bytes, .json))
         return

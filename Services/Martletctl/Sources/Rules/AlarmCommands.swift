@@ -10,20 +10,16 @@ struct Alarms: AsyncParsableCommand {
   @Argument(help: "The appliance's id; all when left out.") var appliance: String?
   @Flag(help: "Those that are over too.") var all = false
 
-  @OptionGroup var limit: LimitOption
-  @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
+  @OptionGroup var list: ListOptions
 
   func run() async throws {
-    try await reporting {
-      let path = appliance.map { "/v1/appliances/\(APIClient.escaped($0))/alarms" } ?? "/v1/alarms"
-      try await Listing(path: path, member: "alarms", query: [("state", all ? nil : "open")], limit: limit.limit).show(
-        APIClient(ConfigurationValues(api, file)), json: api.json,
-        columns: [
-          ("ALARM", "alarm_id"), ("APPLIANCE", "appliance_id"), ("SOURCE", "source"), ("SEVERITY", "severity"), ("NAME", "name"),
-          ("VALUE", "value"), ("COUNT", "raised_count"), ("RAISED", "raised_at"), ("SEEN BY", "acknowledged_by"), ("CLEARED", "cleared_at"),
-        ])
-    }
+    let path = appliance.map { "/v1/appliances/\(APIClient.escaped($0))/alarms" } ?? "/v1/alarms"
+    try await list.show(
+      path, member: "alarms", query: [("state", all ? nil : "open")],
+      columns: [
+        ("ALARM", "alarm_id"), ("APPLIANCE", "appliance_id"), ("SOURCE", "source"), ("SEVERITY", "severity"), ("NAME", "name"),
+        ("VALUE", "value"), ("COUNT", "raised_count"), ("RAISED", "raised_at"), ("SEEN BY", "acknowledged_by"), ("CLEARED", "cleared_at"),
+      ])
   }
 }
 
@@ -34,11 +30,10 @@ struct Acknowledge: AsyncParsableCommand {
   @Argument(help: "The alarm's number, as `alarms` shows it.") var alarm: Int64
 
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   func run() async throws {
     try await reporting {
-      let answer = try await APIClient(ConfigurationValues(api, file)).send(
+      let answer = try await api.client().send(
         .POST, "/v1/appliances/\(APIClient.escaped(appliance))/alarms/\(alarm)/acknowledge")
       guard !api.json else {
         _ = Console.write(EventLine.line(answer, .json))
@@ -58,18 +53,11 @@ struct Firings: AsyncParsableCommand {
   @Option(help: ArgumentHelp("From this moment on, such as 2026-02-14T12:30:00Z.", valueName: "time")) var from: String?
   @Option(help: ArgumentHelp("Up to this moment.", valueName: "time")) var to: String?
 
-  @OptionGroup var limit: LimitOption
-  @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
+  @OptionGroup var list: ListOptions
 
   func run() async throws {
-    try await reporting {
-      try await Listing(
-        path: "/v1/appliances/\(APIClient.escaped(appliance))/firings", member: "firings",
-        query: [("rule_id", rule), ("from", from), ("to", to)], limit: limit.limit
-      ).show(
-        APIClient(ConfigurationValues(api, file)), json: api.json,
-        columns: [("FIRED", "fired_at"), ("RULE", "rule_id"), ("SEVERITY", "severity"), ("METRIC", "metric"), ("VALUE", "value")])
-    }
+    try await list.show(
+      "/v1/appliances/\(APIClient.escaped(appliance))/firings", member: "firings", query: [("rule_id", rule), ("from", from), ("to", to)],
+      columns: [("FIRED", "fired_at"), ("RULE", "rule_id"), ("SEVERITY", "severity"), ("METRIC", "metric"), ("VALUE", "value")])
   }
 }

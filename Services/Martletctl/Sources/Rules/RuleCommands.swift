@@ -13,19 +13,14 @@ struct RuleCommands: AsyncParsableCommand {
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Lists the rules.")
 
-    @OptionGroup var limit: LimitOption
-    @OptionGroup(title: "The API") var api: APIOptions
-    @OptionGroup(title: "The API") var file: ConfigFileOption
+    @OptionGroup var list: ListOptions
 
     func run() async throws {
-      try await reporting {
-        try await Listing(path: "/v1/rules", member: "rules", limit: limit.limit).show(
-          APIClient(ConfigurationValues(api, file)), json: api.json,
-          columns: [
-            ("ID", "id"), ("NAME", "name"), ("SEVERITY", "severity"), ("ENABLED", "enabled"), ("APPLIANCES", "appliances"),
-            ("WHEN", "when"),
-          ])
-      }
+      try await list.show(
+        "/v1/rules", member: "rules",
+        columns: [
+          ("ID", "id"), ("NAME", "name"), ("SEVERITY", "severity"), ("ENABLED", "enabled"), ("APPLIANCES", "appliances"), ("WHEN", "when"),
+        ])
     }
   }
 
@@ -34,11 +29,10 @@ struct RuleCommands: AsyncParsableCommand {
 
     @Argument(help: "The rule's id.") var rule: String
     @OptionGroup(title: "The API") var api: APIOptions
-    @OptionGroup(title: "The API") var file: ConfigFileOption
 
     func run() async throws {
       try await reporting {
-        let rule = try await APIClient(ConfigurationValues(api, file)).get("/v1/rules/\(APIClient.escaped(rule))")
+        let rule = try await api.client().get("/v1/rules/\(APIClient.escaped(rule))")
         _ = Console.write(EventLine.line(rule.bytes, .json))
       }
     }
@@ -49,12 +43,11 @@ struct RuleCommands: AsyncParsableCommand {
 
     @Argument(help: "The file with the rule's JSON, or - for standard input.") var path: String
     @OptionGroup(title: "The API") var api: APIOptions
-    @OptionGroup(title: "The API") var file: ConfigFileOption
 
     func run() async throws {
       try await reporting {
         let rule = try RuleFile.read(path)
-        _ = try await APIClient(ConfigurationValues(api, file)).send(
+        _ = try await api.client().send(
           .PUT, "/v1/rules/\(APIClient.escaped(rule.id))", body: rule.definition)
         Console.say("rule \(rule.id) counts from now on")
       }
@@ -66,12 +59,11 @@ struct RuleCommands: AsyncParsableCommand {
 
     @Argument(help: "The file with the rule's JSON, or - for standard input.") var path: String
     @OptionGroup(title: "The API") var api: APIOptions
-    @OptionGroup(title: "The API") var file: ConfigFileOption
 
     func run() async throws {
       try await reporting {
         let rule = try RuleFile.read(path)
-        _ = try await APIClient(ConfigurationValues(api, file)).send(.POST, "/v1/rules/validate", body: rule.definition)
+        _ = try await api.client().send(.POST, "/v1/rules/validate", body: rule.definition)
         Console.say("rule \(rule.id) is well")
       }
     }
@@ -82,11 +74,10 @@ struct RuleCommands: AsyncParsableCommand {
 
     @Argument(help: "The rule's id.") var rule: String
     @OptionGroup(title: "The API") var api: APIOptions
-    @OptionGroup(title: "The API") var file: ConfigFileOption
 
     func run() async throws {
       try await reporting {
-        _ = try await APIClient(ConfigurationValues(api, file)).send(.DELETE, "/v1/rules/\(APIClient.escaped(rule))")
+        _ = try await api.client().send(.DELETE, "/v1/rules/\(APIClient.escaped(rule))")
         Console.say("rule \(EventLine.visible(rule)) is removed")
       }
     }

@@ -20,9 +20,9 @@ struct ListDeliveries: AsyncParsableCommand {
   func run() async throws {
     try await reporting {
       let listing = Listing(path: target.path + "/deliveries", member: "deliveries", query: [("state", state)], limit: limit.limit)
-      if target.api.json { return try await listing.show(target.client(), json: true, columns: []) }
+      if target.api.json { return try await listing.show(target.api.client(), json: true, columns: []) }
       var table = Table(["ID", "TYPE", "APPLIANCE", "STATE", "MADE", "ATTEMPTS", "LAST", "NEXT"])
-      for delivery in try await listing.items(target.client()) {
+      for delivery in try await listing.items(target.api.client()) {
         let attempts = WebhookAnswers.attempts(of: delivery)
         table.add([
           delivery.cell("id"), delivery.cell("type"), delivery.cell("appliance_id"), delivery.cell("state"), delivery.cell("created_at"),
@@ -42,7 +42,7 @@ struct ShowDelivery: AsyncParsableCommand {
 
   func run() async throws {
     try await reporting {
-      let answer = try await target.client().get(target.path + "/deliveries/\(delivery)")
+      let answer = try await target.api.client().get(target.path + "/deliveries/\(delivery)")
       try WebhookAnswers.show(answer, json: target.api.json)
     }
   }
@@ -57,7 +57,7 @@ struct RetryDelivery: AsyncParsableCommand {
 
   func run() async throws {
     try await reporting {
-      let answer = try await WebhookAnswers.object(target.client().send(.POST, target.path + "/deliveries/\(delivery)/retry"))
+      let answer = try await WebhookAnswers.object(target.api.client().send(.POST, target.path + "/deliveries/\(delivery)/retry"))
       try WebhookAnswers.show(answer, json: target.api.json)
     }
   }
@@ -74,7 +74,7 @@ struct ReplayDeliveries: AsyncParsableCommand {
 
   func run() async throws {
     try await reporting {
-      let client = try target.client()
+      let client = try target.api.client()
       var (from, count): (String?, Int) = (since, 0)
       while let since = from {
         var body = Array(JSONText.object([("since", since)] + (until.map { [("until", $0)] } ?? [])).dropLast())

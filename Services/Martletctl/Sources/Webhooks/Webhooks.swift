@@ -17,19 +17,15 @@ struct Webhooks: AsyncParsableCommand {
 struct ListWebhooks: AsyncParsableCommand {
   static let configuration = CommandConfiguration(commandName: "list", abstract: "One's own webhooks; an admin's, those of all.")
 
-  @OptionGroup var limit: LimitOption
-  @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
+  @OptionGroup var list: ListOptions
 
   func run() async throws {
-    try await reporting {
-      try await Listing(path: "/v1/webhooks", member: "webhooks", limit: limit.limit).show(
-        APIClient(ConfigurationValues(api, file)), json: api.json,
-        columns: [
-          ("ID", "id"), ("NAME", "name"), ("OWNER", "owner_id"), ("ENABLED", "enabled"), ("BECAUSE", "disabled_because"),
-          ("FAILING SINCE", "failing_since"), ("URL", "url"),
-        ])
-    }
+    try await list.show(
+      "/v1/webhooks", member: "webhooks",
+      columns: [
+        ("ID", "id"), ("NAME", "name"), ("OWNER", "owner_id"), ("ENABLED", "enabled"), ("BECAUSE", "disabled_because"),
+        ("FAILING SINCE", "failing_since"), ("URL", "url"),
+      ])
   }
 }
 
@@ -64,14 +60,13 @@ struct AddWebhook: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Whose it is, for admins.", valueName: "user")) var owner: String?
   @OptionGroup var options: WebhookOptions
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   func run() async throws {
     try await reporting {
       var body = Array(JSONText.object([("name", name), ("url", url)] + (owner.map { [("owner_id", $0)] } ?? [])).dropLast())
       options.add(to: &body)
       let answer = try await WebhookAnswers.object(
-        APIClient(ConfigurationValues(api, file)).send(.POST, "/v1/webhooks", body: body + [UInt8(ascii: "}")]))
+        api.client().send(.POST, "/v1/webhooks", body: body + [UInt8(ascii: "}")]))
       if api.json { return _ = Console.write(EventLine.line(answer.bytes, .json)) }
       Console.say("webhook \(answer.object("webhook")?.cell("id") ?? "")")
       Console.say("secret  \(answer.cell("secret"))")
@@ -117,7 +112,7 @@ struct RemoveWebhook: AsyncParsableCommand {
 
   func run() async throws {
     try await reporting {
-      _ = try await target.client().send(.DELETE, target.path)
+      _ = try await target.api.client().send(.DELETE, target.path)
       if !target.api.json { Console.say("webhook \(target.id) is removed") }
     }
   }
@@ -134,7 +129,7 @@ struct RotateWebhookSecret: AsyncParsableCommand {
   func run() async throws {
     try await reporting {
       let answer = try await WebhookAnswers.object(
-        target.client().send(.POST, target.path + "/secret", body: Array("{\"overlap_s\":\(overlap)}".utf8)))
+        target.api.client().send(.POST, target.path + "/secret", body: Array("{\"overlap_s\":\(overlap)}".utf8)))
       if target.api.json { return _ = Console.write(EventLine.line(answer.bytes, .json)) }
       Console.say("secret  \(answer.cell("secret"))")
     }
@@ -155,7 +150,7 @@ struct TestWebhook: AsyncParsableCommand {
 
   func run() async throws {
     try await reporting {
-      let delivery = try await WebhookAnswers.object(target.client().send(.POST, target.path + "/test?wait=\(wait)"))
+      let delivery = try await WebhookAnswers.object(target.api.client().send(.POST, target.path + "/test?wait=\(wait)"))
       try WebhookAnswers.show(delivery, json: target.api.json)
       guard delivery.string("state") == "delivered" || wait == 0 else { throw CommandStatus.failure }
     }
@@ -166,15 +161,12 @@ struct TestWebhook: AsyncParsableCommand {
 struct WebhookTarget: ParsableArguments {
   @Argument(help: "The webhook's id.") var id: String
   @OptionGroup(title: "The API") var api: APIOptions
-  @OptionGroup(title: "The API") var file: ConfigFileOption
 
   var path: String { "/v1/webhooks/\(APIClient.escaped(id))" }
 
-  func client() throws -> APIClient { try APIClient(ConfigurationValues(api, file)) }
-
   func change(_ body: [UInt8]) async throws {
     try await reporting {
-      let webhook = try await WebhookAnswers.object(client().send(.PATCH, path, body: body))
+      let webhook = try await WebhookAnswers.object(api.client().send(.PATCH, path, body: body))
       if api.json { return _ = Console.write(EventLine.line(webhook.bytes, .json)) }
       let isEnabled = webhook.cell("enabled") == "true"
       Console.say(
