@@ -5,6 +5,7 @@ README.md has the form of a script. Each script has addresses of its own, /<scri
 server.py [CERTIFICATE KEY]     serves until it or who started it is ended, by TLS when given these PEM files; writes its ports on one line: {"files", "sockets"}
 """
 import asyncio
+import collections
 import http
 import http.server
 import json
@@ -42,6 +43,9 @@ class Script:
         self.requests = list(self.text.get("requests", []))
         self.playing = 0
         self.failures = []
+        #: By id, which events were sent; and whether a command came to the API.
+        self.sent = collections.defaultdict(threading.Event)
+        self.asked = threading.Event()
 
     @property
     def is_done(self):
@@ -77,12 +81,15 @@ class Script:
             self.heard = json.loads(await socket.recv())
             if differs(what, self.heard):
                 self.fail(f"the client sent {json.dumps(self.heard)}, not {json.dumps(what)}")
+        elif verb == "asked":
+            await asyncio.to_thread(self.asked.wait, STEP_SECONDS)
         elif verb == "echo":
             # Names the command that was heard last, as the server does.
             data = {"command_id": step["command_id"], "type": self.heard["type"], "request_id": self.heard["request_id"], "user_id": "demo", "data": {}}
             await socket.send(json.dumps({"type": what, "appliance_id": self.heard["appliance_id"], "timestamp": NOW, "data": data, "id": step["id"]}))
         elif verb == "send":
             await socket.send(json.dumps(what))
+            self.sent[what.get("id")].set()
         elif verb == "text":
             await socket.send(what)
         elif verb == "binary":
@@ -105,6 +112,11 @@ class Script:
         for place, known in enumerate(self.requests):
             if known["method"] == method and known["path"] == path and not differs(known.get("query", {}), query) and not differs(known.get("body", {}), body):
                 del self.requests[place]
+                if body:
+                    self.heard = {"appliance_id": path.split("/")[3], **body}
+                    self.asked.set()
+                if "after" in known:
+                    self.sent[known["after"]].wait(STEP_SECONDS)
                 return known.get("status", 200), known.get("headers", {}), known["answer"]
         if method == "GET" and path.endswith("/events"):
             return 200, {}, {"events": [], "next_cursor": None}
