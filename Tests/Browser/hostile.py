@@ -31,33 +31,32 @@ SHOWN = {
         "safety.zone_entered": ["zone_id", "zone_type", "position.x", "position.y"],
         "safety.estop": ["trigger_type", "emergency_level"],
     },
-    "reefnet": {
-        "reefnet:status": [
-            "payload.firmware.version", "payload.network.ip", "payload.network.ssid", "payload.network.rssi_dbm", "payload.uptime_s",
-            "payload.environment.temperature_c", "payload.subsystems",
-        ],
-        "reefnet:alarm": ["payload.code", "payload.message", "payload.severity", "payload.detail", "payload.active"],
-    },
-    "webmacs": {"telemetry:datapoints": ["datapoints"]},
+    # What their frames must hold is asked when they come in; FRAMES has one that holds it.
+    "reefnet": {},
+    "webmacs": {},
     "signaling": {"appliance:presence": ["battery", "recording"]},
     "generic": {"odd.event": ["message", "<b>key</b>", "deep.er"], "appliance:status": ["status"], "appliance:alert": ["message"]},
 }
-#: What stands in a list where the pages look for one, as a text would stand elsewhere.
-LISTS = {
-    "subsystems": [
-        {name: TEXT for name in ("key", "state", "badge", "visible_alarm")}
-        | {"label": LONG}
-        | {"sensors": [{"label": TEXT, "value": 1e308, "unit": TEXT}, {"label": TEXT, "value": 20, "unit": "C"}]}
-        | {"safety": {"alarms": [{"title": TEXT, "detail": TEXT, "code": TEXT, "triggered_at": TEXT}], "state": TEXT}}
-        | {"setpoints": {"setpoint_c": TEXT, "setpoint_min_c": 20, "setpoint_max_c": 10}}
-    ],
-    "datapoints": [{"value": 1e308, "event_public_id": TEXT, "timestamp": TEXT}],
+#: A heater's frames, with odd texts wherever there may be a text.
+FRAMES = {
+    "status": {
+        "uptime_s": 1, "firmware": {"version": TEXT, "build": TEXT}, "environment": {"temperature_c": 1e308},
+        "network": {"ip": TEXT, "mac": TEXT, "ssid": TEXT, "rssi_dbm": -62},
+        "subsystems": [
+            {
+                "key": MARKUP[:11], "label": LONG, "kind": TEXT, "state": TEXT, "badge": TEXT, "visible_alarm": TEXT, "future": {"member": [TEXT]},
+                "sensors": [{"label": TEXT, "value": 1e308, "unit": TEXT}, {"label": TEXT, "value": None, "unit": "C"}],
+                "safety": {"alarms": [{"code": TEXT, "title": TEXT, "detail": TEXT}]}, "setpoints": {"setpoint_min_c": 20, "setpoint_max_c": 10},
+            },
+        ],
+    },
+    "alarm": {"code": MARKUP[:11], "message": LONG, "severity": TEXT, "active": True, "detail": TEXT},
 }
 
 
 #: Rounds in which all say something: what stands in a member of this name, the first of its event or a further one.
 ROUNDS = {
-    "texts": lambda name, is_first: LISTS.get(name, LONG if is_first else TEXT),
+    "texts": lambda name, is_first: LONG if is_first else TEXT,
     "other kinds": lambda name, is_first: [{name: [TEXT, None, 1e308]}],
     "numbers": lambda name, is_first: -1e308,
     "nothing": lambda name, is_first: None,
@@ -109,6 +108,9 @@ async def show_hostile(page, client, pictures):
         "#/fleet": "table.fleet tbody tr", "#/alarms": "li.alarm", "#/cameras": ".camera", "#/rules": "tbody tr", "#/rules/edit/odd": ".card input",
         "#/webhooks": "tbody tr", f"#/webhooks/{hook}": ".facts", "#/audit?result=refused": "tbody tr",
     }
+    for kind, payload in FRAMES.items():
+        frame = {"protocol": "reefnet.v1", "module_id": "odd-reefnet", "type": kind, "payload": payload}
+        client.publish(f"reefnet/odd-reefnet/{kind}", json.dumps(frame), qos=1).wait_for_publish(10)
     for place, (name, value_of) in enumerate(ROUNDS.items()):
         for dialect, types in SHOWN.items():
             for kind, members in types.items():
@@ -118,8 +120,8 @@ async def show_hostile(page, client, pictures):
             await said(page, dialect, place)
         for dialect in SHOWN:
             own = f"#/appliances/odd-{dialect}"
-            await look(page, own, ".halves, .grid, .camera", f"{dialect}, {name}")
             await look(page, own + "/events", ".timeline li", f"{dialect}, {name}")
+            await look(page, own, ".probes" if dialect == "reefnet" else ".halves, .grid, .camera", f"{dialect}, {name}")
             if name == "texts":
                 await page.picture(pictures / f"odd-{dialect}.png")
                 await look(page, own + "/alarms", ".card", dialect)

@@ -2,7 +2,7 @@
 // would parse a legend as markup.
 
 import { h, show, wire } from "./dom.js";
-import { moment, number } from "./format.js";
+import { isNumber, moment, number } from "./format.js";
 
 const LIBRARY = new URL("../lib/dygraphs/dygraph.min.js", import.meta.url).href;
 
@@ -206,8 +206,8 @@ export class Chart {
 
   /** The values under the pointer, or the newest. */
   #label(at, values) {
-    const row = this.#rows.at(-1);
-    const shown = values ?? this.#series.map((_, place) => [place, row?.[place + 1]]);
+    const newest = (place) => this.#rows.findLast((row) => isNumber(row[place + 1]))?.[place + 1];
+    const shown = values ?? this.#series.map((_, place) => [place, newest(place)]);
     show(this.#legend, at !== undefined && h("span", { class: "muted" }, moment(at)), shown.map(([place, value]) =>
       h(
         "span",

@@ -171,7 +171,7 @@ function makeControls(appliance, line) {
   const start = h("button", { type: "button", class: "primary", onclick: () => askStart(appliance, line) }, "Start a recipe…");
   const about = h("p", { class: "muted small" });
   return {
-    element: [stop, h("div", { class: "row" }, start, pause, resume), about],
+    element: [stop, h("div", { class: "row controls" }, start, pause, resume), about],
     update(state) {
       pause.disabled = resume.disabled = !mayStart || state !== "cooking";
       start.disabled = !mayStart || state !== "ready";

@@ -125,7 +125,7 @@ function draw({ when }, metric, rows, { until, firings, alarms }, signal) {
   chart.set([edge(Math.min(...times)), ...rows.map(([at, value]) => [at, value, ...bounds]), edge(Math.max(...times))]);
   chart.mark(spans, firings.map(({ fired_at }) => Date.parse(fired_at)));
   const about = "A line where it fires; shaded for as long as that stands.";
-  return h("div", {}, chart.element, alarms.length > 0 && h("p", { class: "muted small" }, about));
+  return h("div", { class: "stack tight" }, chart.element, alarms.length > 0 && h("p", { class: "muted small" }, about));
 }
 
 function listed({ firings }) {
