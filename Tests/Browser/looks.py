@@ -38,7 +38,8 @@ async def look_at_every_page(page, pictures):
         await page.size(width, height, scale, mobile)
         for name, (address, ready) in PAGES.items():
             await open_page(page, address, ready)
-            await asyncio.sleep(0.4)
+            await page.until("!document.querySelector('#main .loading')", f"{name} has loaded")
+            await asyncio.sleep(0.2)
             await page.picture(pictures / f"{name}-{theme}-{'phone' if mobile else 'desk'}.png")
             wrong += [f"{name}, {theme}, {width} px: {sentence}" for sentence in await page.run(CHECKS)]
     await page.theme("light")
