@@ -7,10 +7,11 @@ import subprocess
 import urllib.error
 import urllib.request
 
-from using import CHECKS, HERE, ExampleApp, api, log_in, open_page, order, say, shows, tell
+from using import HERE, ExampleApp, api, check, log_in, open_page, order, say, shows, tell
 
 
 async def sign_in(page, stack):
+    await check(page, "the sign-in page")
     await log_in(page, "demo", "not the password")
     await page.until(shows("the password is wrong"), "a wrong password is told")
     # The browser itself tells of the answer 401.
@@ -71,6 +72,7 @@ async def start_cooker(page, stack):
     """A recipe is started on the page; an app in Python pauses it, which the page sees; on the page it goes on."""
     await open_page(page, "#/appliances/EPIC-001", ".session-idle")
     await page.press_named("Start a recipe…")
+    await check(page, "the dialog for a recipe")
     await page.fill("Recipe", "recipe-dal-tadka", "dialog")
     await page.fill("Servings", "2", "dialog")
     await page.press("dialog button[type=submit]")
@@ -140,6 +142,7 @@ async def run_experiment(page):
     before = await page.run(measured)
     await page.until(f"{measured} !== {json.dumps(before)}", "a sensor's value is live")
     await page.press_named("New experiment…")
+    await check(page, "the dialog for an experiment")
     await page.fill("Name", "Calibration at 80 °C", "dialog")
     await page.press("dialog button[type=submit]")
     row = "[...document.querySelectorAll('.rows li')].find((row) => row.innerText.includes('Calibration'))"
@@ -211,8 +214,7 @@ async def look_as_a_guest(page, stack, pictures):
     for name in ("audit", "rules", "system"):
         await open_page(page, f"#/{name}", ".empty")
         await page.until(shows("This page is for the role admin"), f"{name} says why it is not shown")
-    wrong = await page.run(CHECKS)
-    assert not wrong, "\n".join(wrong)
+    await check(page, "what a guest is told")
     await page.picture(pictures / "system-guest.png")
     assert not page.complaints, "the guest's console shows: " + "\n".join(page.complaints)
 

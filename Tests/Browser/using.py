@@ -88,6 +88,12 @@ def shows(text, place="#main"):
     return f"document.querySelector({json.dumps(place)})?.innerText.includes({json.dumps(text)})"
 
 
+async def check(page, about):
+    """Contrast, names, focus and structure of the page as it stands."""
+    wrong = await page.run(CHECKS)
+    assert not wrong, f"{about}: " + "\n".join(wrong)
+
+
 async def log_in(page, user, password):
     await page.until("document.querySelector('input[name=user]')")
     await page.type("input[name=user]", user)

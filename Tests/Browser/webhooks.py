@@ -4,7 +4,7 @@ import http.server
 import json
 import threading
 
-from using import CHECKS, api, open_page, shows, until
+from using import api, check, open_page, shows, until
 
 
 class Receiver:
@@ -51,6 +51,7 @@ class Receiver:
 async def make_webhook(page, receiver):
     await open_page(page, "#/webhooks", ".page-head button")
     await page.press_named("New webhook…")
+    await check(page, "the dialog for a webhook")
     await page.fill("Name", "Kitchen display", "dialog")
     await page.fill("URL", receiver.url, "dialog")
     await page.click("document.querySelector('dialog input[value=\"rule.triggered\"]')", "the kind rule.triggered")
@@ -72,7 +73,8 @@ def row(kind, state):
 async def fire_rule(page, greenhouse, receiver):
     """A rule is written down, fires, raises an alarm that appears by itself, and its webhook is delivered."""
     webhook = await make_webhook(page, receiver)
-    await open_page(page, "#/rules/new", "form, .card input")
+    await open_page(page, "#/rules/new", ".card input")
+    await check(page, "the page for a new rule")
     await page.fill("Id", "hot")
     await page.fill("Name", "Too hot")
     await page.fill("Severity", "critical")
@@ -116,8 +118,7 @@ async def send_again(page, receiver, pictures):
     await page.press(".rows .attempts summary")
     await page.until(shows("410", ".attempts[open]"), "the attempt says what was answered")
     await page.picture(pictures / "webhook.png")
-    wrong = await page.run(CHECKS)
-    assert not wrong, "\n".join(wrong)
+    await check(page, "a webhook's page")
     lost = receiver.heard[-1][0]
     receiver.status = 204
     await page.press_named("Enable")
