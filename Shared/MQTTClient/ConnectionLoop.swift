@@ -15,6 +15,32 @@ protocol BrokerConversation: AnyObject {
   func serve(_ connection: MosquittoConnection, sessionPresent: Bool) throws(MQTTError)
 }
 
+/// What is done about attempts to connect that fail.
+///
+/// A broker that is not there is asked again soon, however long it is away: Mosquitto 2.0 knows no shared subscription after a restart, and keeps a message for nobody
+/// until its subscribers are back. One that is there, and refuses or fails, is given more and more time.
+private struct Outage {
+  /// The same reason is not told again before.
+  private static let silence = Duration.seconds(15)
+
+  private var absence = Backoff(shortest: .milliseconds(50), longest: .milliseconds(250))
+  private var refusal = Backoff(shortest: .milliseconds(100), longest: .seconds(15))
+  private var told: (error: MQTTError, at: ContinuousClock.Instant)?
+
+  mutating func pause(after error: MQTTError) -> Duration { error.code == .unreachable ? absence.next() : refusal.next() }
+
+  mutating func isNews(_ error: MQTTError, at now: ContinuousClock.Instant) -> Bool {
+    if let told, told.error == error, told.at.duration(to: now) < Self.silence { return false }
+    told = (error, now)
+    return true
+  }
+
+  /// Whatever ends a connection is news.
+  mutating func connected() { told = nil }
+  /// The connection was of use.
+  mutating func end() { refusal.reset() }
+}
+
 /// Connects again and again, for as long as its conversation wants to go on.
 struct ConnectionLoop {
   let configuration: MQTTConfiguration
@@ -22,29 +48,32 @@ struct ConnectionLoop {
 
   /// - Returns: why the first connection failed for good; `nil` when the conversation has ended as asked.
   func run(_ conversation: some BrokerConversation) -> MQTTError? {
-    var backoff = Backoff(shortest: .milliseconds(100), longest: .seconds(15))
+    var outage = Outage()
     var wasConnected = false
     let startBy = ContinuousClock.now + configuration.startTimeout
     while !conversation.isStopping {
       var connection: MosquittoConnection?
+      let pause: Duration
       do throws(MQTTError) {
         let new = try conversation.makeConnection()
         connection = new
         let sessionPresent = try open(new, conversation)
         if conversation.isStopping { return nil }
         wasConnected = true
+        outage.connected()
         conversation.connectionChanged(.connected(sessionPresent: sessionPresent))
         try conversation.serve(new, sessionPresent: sessionPresent)
         return nil
       } catch {
-        if connection?.wasUseful == true { backoff.reset() }
+        if connection?.wasUseful == true { outage.end() }
         // Before anything else, so that nothing withheld is ever written.
         connection = nil
         if conversation.isStopping { return nil }
-        conversation.connectionChanged(.disconnected(error))
+        if outage.isNews(error, at: .now) { conversation.connectionChanged(.disconnected(error)) }
         if !wasConnected, error.isPermanent || .now >= startBy { return error }
+        pause = outage.pause(after: error)
       }
-      rest(until: .now + backoff.next(), conversation)
+      rest(until: .now + pause, conversation)
     }
     return nil
   }
