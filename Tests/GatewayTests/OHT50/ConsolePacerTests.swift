@@ -46,6 +46,17 @@ import Testing
     #expect(pacer.takeDue(at: start + .seconds(9)) == [])
   }
 
+  @Test func `Another rate counts from the last one that went, and loses nothing that waits`() {
+    var slow = pacer(.seconds(10), .seconds(10), .seconds(10))
+    for place in 0..<3 { for frame in 1...2 { _ = slow.offer(frame + 10 * place, place, at: start) } }
+    var fast = pacer(.seconds(1), nil, .seconds(20))
+    fast.goOn(from: slow)
+    #expect(fast.waiting == [2, 22] && fast.next == start + .seconds(1))
+    #expect(fast.takeDue(at: start + .seconds(1)) == [2])
+    #expect(fast.offer(3, 0, at: start + .milliseconds(1500)) == false)
+    #expect(fast.takeDue(at: start + .seconds(20)) == [3, 22])
+  }
+
   @Test func `Where there is no room, the newest of each type goes when there is`() {
     var pacer = pacer(.zero)
     let later = start + .milliseconds(5)

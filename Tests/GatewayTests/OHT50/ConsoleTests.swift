@@ -101,6 +101,43 @@ import WebSocketTestClient
     }
   }
 
+  @Test func `What waits for its rate comes also when the console asks for another one, or its role changes`() async throws {
+    try await TestGateway.run { gateway in
+      gateway.directory.state.withLock { $0.rights = ["ann": [Self.robot: .watch]] }
+      // One that shares what it wants with nobody, and one that comes to want what another does.
+      try await console(gateway) { other in
+        try await subscribe("\"mission.*\"", other)
+        try await console(gateway) { client in
+          try await subscribe("\"mission.*\"", client, rest: #","rate":0.01"#)
+          for number in 1...2 as ClosedRange<UInt64> { try await gateway.append(Samples.event("mission.progress", number)) }
+          #expect(number(try await next("mission.progress", client)) == 1)
+          try await say(#"{"type":"subscribe","events":["mission.*"],"rate":1000}"#, client)
+          #expect(try await progress(beside: "subscribed", client) == 2)
+          try await say(#"{"type":"subscribe","events":["mission.*"],"rate":0.01}"#, client)
+          try await next("subscribed", client)
+          try await gateway.append(Samples.event("mission.progress", 3))
+          try await say(#"{"type":"subscribe","events":["mission.*"]}"#, client)
+          #expect(try await progress(beside: "subscribed", client) == 3)
+        }
+        // A repeat waits for its second.
+        try await say(#"{"type":"subscribe","events":["safety.*"]}"#, other)
+        while try JSONObject(parsing: try await other.read().payload).string("type") != "subscribed" {}
+        for _ in 1...2 { try await gateway.append(Samples.event("safety.estop", 1)) }
+        gateway.directory.state.withLock { $0.rights = ["ann": [Self.robot: .operate]] }
+        try await gateway.announce(.user("ann"))
+        var stops = 0
+        while stops < 2 { stops += try JSONObject(parsing: try await other.read().payload).string("type") == "safety.estop" ? 1 : 0 }
+      }
+    }
+  }
+
+  /// The number of the one event among two messages, in either order.
+  private func progress(beside type: String, _ client: RawClient) async throws -> Double? {
+    let messages = [try JSONObject(parsing: try await client.read().payload), try JSONObject(parsing: try await client.read().payload)]
+    #expect(Set(messages.compactMap { $0.string("type") }) == [type, "mission.progress"])
+    return messages.lazy.compactMap(number).first
+  }
+
   @Test func `A console that does not read gets the newest telemetry and every safety event`() async throws {
     try await TestGateway.run { gateway in
       try await console(gateway) { client in

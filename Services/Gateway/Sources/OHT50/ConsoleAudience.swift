@@ -48,21 +48,24 @@ final class ConsoleAudience: SubscriberAudience {
 
   /// What a member wants from now on; nil for nothing.
   func show(_ view: ConsoleView?, to member: ConsoleMembership) {
-    guard view != member.profile?.view else { return }
-    if let profile = member.profile {
-      profile.remove(member)
-      if profile.isEmpty { profiles.removeAll { $0 === profile } }
+    let former = member.profile
+    guard view != former?.view else { return }
+    if let former {
+      former.remove(member)
+      if former.isEmpty { profiles.removeAll { $0 === former } }
     }
-    member.profile = view.map { view in
-      let profile = profiles.first { $0.view == view } ?? newProfile(view)
-      profile.add(member)
-      return profile
-    }
+    member.profile = view.map { profile(for: member, of: $0, after: former) }
+    // What waited may be due by now.
+    if former != nil { flush() }
   }
 
-  private func newProfile(_ view: ConsoleView) -> ConsoleProfile {
-    let profile = ConsoleProfile(view, hub: hub)
-    for type in places.types { profile.add(type) }
+  private func profile(for member: ConsoleMembership, of view: ConsoleView, after former: ConsoleProfile?) -> ConsoleProfile {
+    if let known = profiles.first(where: { $0.view == view }) {
+      known.add(member, after: former)
+      return known
+    }
+    let profile = ConsoleProfile(view, hub: hub, types: places.types, after: former)
+    profile.add(member)
     profiles.append(profile)
     return profile
   }

@@ -8,10 +8,18 @@ struct ConsolePacer<Frame> {
   private struct Place {
     /// Nil for a type that is not wanted.
     let interval: Duration?
-    /// When the next one may go.
-    var next: Instant?
+    /// When the last one went.
+    var sentAt: Instant?
+    /// Before that none goes, because all together are too many.
+    var earliest: Instant?
     /// The newest, where it has not gone.
     var waiting: Frame?
+
+    /// When the next one may go.
+    var next: Instant? {
+      guard let interval, let sentAt else { return earliest }
+      return max(sentAt + interval, earliest ?? sentAt)
+    }
   }
 
   private var places: [Place] = []
@@ -21,6 +29,16 @@ struct ConsolePacer<Frame> {
   mutating func add(interval: Duration?) { places.append(Place(interval: interval)) }
 
   func wants(_ place: Int) -> Bool { places[place].interval != nil }
+
+  /// What waits.
+  var waiting: [Frame] { places.compactMap(\.waiting) }
+
+  /// Goes on from where another one stands, as far as it wants the same types: what went there counts here, and what waits there waits here.
+  mutating func goOn(from other: Self) {
+    for (index, place) in zip(places.indices, other.places) where wants(index) {
+      (places[index].sentAt, places[index].earliest, places[index].waiting) = (place.sentAt, place.earliest, place.waiting)
+    }
+  }
 
   /// Whether an event would go at once.
   func isDue(_ place: Int, at now: Instant) -> Bool {
@@ -34,15 +52,15 @@ struct ConsolePacer<Frame> {
   ///   - isUrgent: goes at once, whatever went before it.
   ///   - earliest: before that none that is not urgent goes.
   mutating func offer(_ frame: Frame, _ place: Int, isUrgent: Bool = false, earliest: Instant? = nil, at now: Instant) -> Bool {
-    guard let interval = places[place].interval else { return false }
+    guard wants(place) else { return false }
     if isUrgent || (isDue(place, at: now) && earliest.map { $0 <= now } ?? true) {
       supersede(place)
-      places[place].next = now + interval
+      (places[place].sentAt, places[place].earliest) = (now, nil)
       return true
     }
     supersede(place)
     places[place].waiting = frame
-    if let earliest { places[place].next = max(places[place].next ?? earliest, earliest) }
+    if let earliest { places[place].earliest = earliest }
     return false
   }
 
@@ -56,10 +74,9 @@ struct ConsolePacer<Frame> {
   mutating func takeDue(at now: Instant) -> [Frame] {
     var due: [Frame] = []
     for (index, place) in places.enumerated() {
-      guard let frame = place.waiting, let interval = place.interval, place.next.map({ $0 <= now }) ?? true else { continue }
+      guard let frame = place.waiting, place.next.map({ $0 <= now }) ?? true else { continue }
       due.append(frame)
-      places[index].waiting = nil
-      places[index].next = now + interval
+      (places[index].waiting, places[index].sentAt, places[index].earliest) = (nil, now, nil)
     }
     return due
   }

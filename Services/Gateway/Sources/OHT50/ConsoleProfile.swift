@@ -16,9 +16,14 @@ final class ConsoleProfile {
   /// A burst must not leave its buffer behind at each robot.
   private static let keptBytesMax = 4096
 
-  init(_ view: ConsoleView, hub: LoopHub) {
+  /// - Parameters:
+  ///   - types: those that have a place, in their order.
+  ///   - former: what its first member wanted before. It goes on from there: no type comes more often for it, and what waits is not lost.
+  init(_ view: ConsoleView, hub: LoopHub, types: [EventType], after former: ConsoleProfile?) {
     self.view = view
     self.hub = hub
+    for type in types { add(type) }
+    if let former { pacer.goOn(from: former.pacer) }
   }
 
   var isEmpty: Bool { members.isEmpty }
@@ -26,6 +31,16 @@ final class ConsoleProfile {
   func add(_ member: ConsoleMembership) {
     member.profileSlot = members.count
     members.append(member)
+  }
+
+  /// The same for another that comes from there: what waited for it there, and does not wait here, it gets now.
+  func add(_ member: ConsoleMembership, after former: ConsoleProfile?) {
+    add(member)
+    let waiting = Set(pacer.waiting.compactMap(\.id))
+    for frame in former?.pacer.waiting ?? [] {
+      guard let type = frame.type, view.interval(of: type) != nil, frame.id.map({ !waiting.contains($0) }) ?? true else { continue }
+      if member.known.isNew(type, frame.id) { member.take(frame) }
+    }
   }
 
   func remove(_ member: ConsoleMembership) {
