@@ -25,6 +25,8 @@ actor DeviceDesk: Desk {
   private let credential: String?
   private let audit: AuditVoice
   private var introduction: Introduction?
+  /// Whether a newer connection of the device has its place.
+  private var isSuperseded = false
   private var understandsCredentials = false
   private var presences = TokenBucket(burst: DeviceDesk.presenceBurst, perSecond: 1)
 
@@ -71,7 +73,7 @@ actor DeviceDesk: Desk {
     }
     understandsCredentials = hello.features.contains(SignalingHello.iceServersFeature)
     do {
-      guard try await attach(device, credential, expecting: nil) else { return [Self.superseded] }
+      guard try await attach(device, credential, expecting: nil) else { return giveWay() }
     } catch {
       return [.close(.internalError, "The device cannot be connected now")]
     }
@@ -79,7 +81,10 @@ actor DeviceDesk: Desk {
     return [.introduced(until: nil), .send(.deviceHelloAck(device), id)] + ((try? await collect()) ?? [])
   }
 
-  private static let superseded = DeskReply.close(.policyViolation, "Another connection of this device took the place of this one")
+  private func giveWay() -> [DeskReply] {
+    isSuperseded = true
+    return [.close(.policyViolation, "Another connection of this device took the place of this one")]
+  }
 
   /// The device is here from now on, and so are its sessions. False when a newer connection of it is elsewhere.
   private func attach(_ device: ApplianceID, _ credential: String?, expecting generation: Int64?) async throws -> Bool {
@@ -100,7 +105,7 @@ actor DeviceDesk: Desk {
   func takePlaceAnew() async throws -> [DeskReply] {
     guard let introduction else { return [] }
     let isHere = try await attach(introduction.device, introduction.credential, expecting: introduction.generation)
-    return isHere ? try await collect() : [Self.superseded]
+    return isHere ? try await collect() : giveWay()
   }
 
   func accessChanged(_ change: AccessChange) async throws -> [DeskReply] {
@@ -149,7 +154,7 @@ actor DeviceDesk: Desk {
       case .frames(let frames, let hasMore):
         replies += frames.compactMap(deliver)
         if !hasMore { return replies }
-      case .superseded: return [Self.superseded]
+      case .superseded: return giveWay()
       case .absent, .gone: return replies + (try await takePlaceAnew())
       }
     }
@@ -166,9 +171,11 @@ actor DeviceDesk: Desk {
     guard let introduction else { return }
     audit.note(.connectionClosed, applianceID: introduction.device.rawValue)
     let (watchroom, switchboard) = (watchroom, switchboard)
+    // Sessions go on with a newer connection, which may not have said so to each of them yet.
+    let isGoodbye = inGoodOrder && !isSuperseded
     await Watchroom.surely(watchroom.logger) {
       let watches = try await switchboard.detach(introduction.device, generation: introduction.generation)
-      let input: WatchSession.Input = inGoodOrder ? .left(.device, introduction.seat) : .lost(.device, introduction.seat)
+      let input: WatchSession.Input = isGoodbye ? .left(.device, introduction.seat) : .lost(.device, introduction.seat)
       for watch in watches { _ = try await watchroom.apply(input, to: watch) }
       try await switchboard.takeBack(.device(introduction.device), of: introduction.seat.replica)
     }
