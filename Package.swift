@@ -94,7 +94,7 @@ let package = Package(
     shared(
       "RedisClient", nio + ["Backoff", "CHiredis", "ServerURL", nioSSL, lifecycle, logging]),
     tests(of: "RedisClient", nio + ["LocalStack", .product(name: "NIOEmbedded", package: "swift-nio"), lifecycle, logging]),
-    shared("PostgresClient", ["Backoff", "CLibpq", lifecycle, logging]),
+    shared("PostgresClient", ["Backoff", "CLibpq", "COpenSSL", lifecycle, logging]),
     tests(of: "PostgresClient", ["LocalStack", lifecycle, logging]),
     shared("MQTTClient", ["Backoff", "CMosquitto", "ServerURL", lifecycle, logging]),
     tests(of: "MQTTClient", ["LocalStack", lifecycle, logging, subprocess]),

@@ -19,6 +19,7 @@ package final class RedisEventLog: EventLog, Service {
   private let eventLoopGroup: any EventLoopGroup
   private let logger: Logger
   private let writer: String
+  private let isContended: Bool
   private let limits: LogLimits
   private let client: RedisClient
   private let appender: RedisClient
@@ -28,15 +29,18 @@ package final class RedisEventLog: EventLog, Service {
   /// By shard, the generation of this writer's calls: claimed on the server before the first, and anew after one that failed, because the server may come to that one later.
   private let generations = Mutex<[Int: Int]>([:])
 
-  /// `writer` names who appends, across restarts: its redeliveries are known by it, and a call that it gave up is fenced off by its next one.
+  /// - Parameters:
+  ///   - writer: names who appends, across restarts: its redeliveries are known by it, and a call that it gave up is fenced off by its next one.
+  ///   - isContended: whether several processes have the writer's name, one after the other. Nothing is appended then before `claim`, nor after an append that failed.
   package init(
-    configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger, writer: String = "",
+    configuration: RedisConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger, writer: String = "", isContended: Bool = false,
     limits: LogLimits = LogLimits()
   ) {
     self.configuration = configuration
     self.eventLoopGroup = eventLoopGroup
     self.logger = logger
     self.writer = writer
+    self.isContended = isContended
     self.limits = limits
     client = RedisClient(configuration: configuration, eventLoopGroup: eventLoopGroup, logger: logger)
     appender =
@@ -90,6 +94,7 @@ package final class RedisEventLog: EventLog, Service {
         logger.info("loaded the function library on Redis", metadata: ["library": "\(AppendFunction.append)"])
       }
       let fenced = replies.indices.filter { Self.isFenced(replies[$0]) }
+      if isContended, let first = fenced.first { _ = try replies[first].get() }
       giveUpGenerations(of: fenced.map { runs[$0] })
       // Neither has had any effect.
       let undone = missing + fenced
@@ -109,18 +114,26 @@ package final class RedisEventLog: EventLog, Service {
 
   // MARK: Generations
 
+  /// Makes this process the one that has the writer's name: no earlier call under it, of whichever process, takes effect any more. Throws `RedisError`.
+  package func claim() async throws { _ = try await claim(Array(0..<Bus.shardCount)) }
+
   private func generations(of shards: [Int]) async throws -> [Int: Int] {
     guard !writer.isEmpty else { return [:] }
     let known = generations.withLock { $0 }
     let unclaimed = shards.filter { known[$0] == nil }
     guard !unclaimed.isEmpty else { return known }
-    let claims = unclaimed.flatMap { shard in
+    guard !isContended else { throw RedisError(.server("FENCED"), "The writer '\(writer)' has to be claimed before it appends") }
+    return try await claim(unclaimed)
+  }
+
+  private func claim(_ shards: [Int]) async throws -> [Int: Int] {
+    let claims = shards.flatMap { shard in
       let fence = Bus.fence(shard, writer: writer)
       return [RedisCommand("INCR", fence), RedisCommand("PEXPIRE", fence, Int(limits.windowLifetime / .milliseconds(1)))]
     }
     let replies = try await appender.pipeline(claims)
     var claimed: [Int: Int] = [:]
-    for (index, shard) in unclaimed.enumerated() {
+    for (index, shard) in shards.enumerated() {
       guard let generation = try replies[2 * index].get().integer else { throw Self.unexpected("INCR") }
       claimed[shard] = Int(generation)
     }

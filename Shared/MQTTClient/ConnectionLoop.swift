@@ -10,15 +10,24 @@ protocol BrokerConversation: AnyObject {
   /// When `attend` is wanted next without a letter.
   var nextDeadline: ContinuousClock.Instant? { get }
   func connectionChanged(_ event: MQTTConnectionEvent)
+  /// Whether a first connection that cannot be made ends it all.
+  var endsWithoutFirstConnection: Bool { get }
+  /// What has to be done before each attempt to connect.
+  func prepare() throws(MQTTError)
   func makeConnection() throws(MQTTError) -> MosquittoConnection
   /// Uses an accepted connection until asked to stop, which is when it returns.
   func serve(_ connection: MosquittoConnection, sessionPresent: Bool) throws(MQTTError)
 }
 
+extension BrokerConversation {
+  var endsWithoutFirstConnection: Bool { true }
+  func prepare() throws(MQTTError) {}
+}
+
 /// What is done about attempts to connect that fail.
 ///
-/// A broker that is not there is asked again soon, however long it is away: Mosquitto 2.0 knows no shared subscription after a restart, and keeps a message for nobody
-/// until its subscribers are back. One that is there, and refuses or fails, is given more and more time.
+/// A broker that is not there is asked again soon, however long it is away: it is restarted, devices are back at once, and so should be who hears them. One that is
+/// there, and refuses or fails, is given more and more time.
 private struct Outage {
   /// The same reason is not told again before.
   private static let silence = Duration.seconds(15)
@@ -27,7 +36,9 @@ private struct Outage {
   private var refusal = Backoff(shortest: .milliseconds(100), longest: .seconds(15))
   private var told: (error: MQTTError, at: ContinuousClock.Instant)?
 
-  mutating func pause(after error: MQTTError) -> Duration { error.code == .unreachable ? absence.next() : refusal.next() }
+  mutating func pause(after error: MQTTError) -> Duration {
+    [.unreachable, .unprepared].contains(error.code) ? absence.next() : refusal.next()
+  }
 
   mutating func isNews(_ error: MQTTError, at now: ContinuousClock.Instant) -> Bool {
     if let told, told.error == error, told.at.duration(to: now) < Self.silence { return false }
@@ -55,6 +66,8 @@ struct ConnectionLoop {
       var connection: MosquittoConnection?
       let pause: Duration
       do throws(MQTTError) {
+        try conversation.prepare()
+        if conversation.isStopping { return nil }
         let new = try conversation.makeConnection()
         connection = new
         let sessionPresent = try open(new, conversation)
@@ -70,7 +83,7 @@ struct ConnectionLoop {
         connection = nil
         if conversation.isStopping { return nil }
         if outage.isNews(error, at: .now) { conversation.connectionChanged(.disconnected(error)) }
-        if !wasConnected, error.isPermanent || .now >= startBy { return error }
+        if !wasConnected, conversation.endsWithoutFirstConnection, error.isPermanent || .now >= startBy { return error }
         pause = outage.pause(after: error)
       }
       rest(until: .now + pause, conversation)

@@ -24,6 +24,8 @@ package struct MQTTError: Error, Hashable, CustomStringConvertible {
     case invalidMessage = "invalid_message"
     /// The handler of a batch failed, so its messages were not acknowledged.
     case handler
+    /// What has to be done before a connection failed; none was tried.
+    case unprepared
     /// The client was shut down.
     case closed
   }

@@ -24,21 +24,25 @@ package final class MQTTSubscriber: Service {
   }
 
   package typealias Handler = @Sendable ([MQTTMessage], MQTTSessionInfo) async throws -> Void
+  package typealias Preparation = @Sendable () async throws -> Void
 
   private let configuration: MQTTConfiguration
   private let subscriptions: [MQTTSubscription]
   private let limits: Limits
   private let logger: Logger
   private let observe: @Sendable (MQTTConnectionEvent) -> Void
+  private let prepare: Preparation?
   private let handle: Handler
 
   /// - Parameters:
   ///   - observe: called on the network thread; must not block.
+  ///   - prepare: awaited before each attempt to connect, which fails when it throws; cancelled on graceful shutdown. With it, a first
+  ///     connection that fails is tried again as any other.
   ///   - handle: called for one batch at a time, and cancelled at `holdTimeout`. Returning releases the acknowledgements.
   /// - Throws: `configuration`.
   package init(
     configuration: MQTTConfiguration, subscriptions: [MQTTSubscription], limits: Limits = Limits(), logger: Logger,
-    observe: @escaping @Sendable (MQTTConnectionEvent) -> Void = { _ in }, handle: @escaping Handler
+    observe: @escaping @Sendable (MQTTConnectionEvent) -> Void = { _ in }, prepare: Preparation? = nil, handle: @escaping Handler
   ) throws(MQTTError) {
     try configuration.validate()
     self.configuration = configuration
@@ -62,6 +66,7 @@ package final class MQTTSubscriber: Service {
     logger[metadataKey: "mqtt_client_id"] = "\(configuration.clientID)"
     self.logger = logger
     self.observe = observe
+    self.prepare = prepare
     self.handle = handle
   }
 
@@ -70,18 +75,18 @@ package final class MQTTSubscriber: Service {
   /// - Throws: `MQTTError` if the first connection fails for good.
   package func run() async throws {
     let mailbox = try Mailbox<SubscriberLoop.Letter>()
-    let (batches, batchSource) = AsyncThrowingStream.makeStream(
-      of: SubscriberLoop.Batch.self, bufferingPolicy: .bufferingNewest(1))
-    try startThread(mailbox, batchSource)
+    let (assignments, source) = AsyncThrowingStream.makeStream(
+      of: SubscriberLoop.Assignment.self, bufferingPolicy: .bufferingNewest(1))
+    try startThread(mailbox, source)
     try await withTaskCancellationHandler {
       try await withGracefulShutdownHandler {
-        for try await batch in batches {
-          mailbox.post(.outcome(batch: batch.number, await outcome(of: batch)))
+        for try await assignment in assignments {
+          mailbox.post(.outcome(of: assignment.number, await outcome(of: assignment.work)))
         }
       } onGracefulShutdown: {
         mailbox.post(.stop)
         // A thread inside `connect` has nothing in hand and ends on its own.
-        if mailbox.pipe.isReaderBlocked.load(ordering: .sequentiallyConsistent) { batchSource.finish() }
+        if mailbox.pipe.isReaderBlocked.load(ordering: .sequentiallyConsistent) { source.finish() }
       }
     } onCancel: {
       mailbox.post(.abort)
@@ -90,14 +95,15 @@ package final class MQTTSubscriber: Service {
 
   private func startThread(
     _ mailbox: Mailbox<SubscriberLoop.Letter>,
-    _ batches: AsyncThrowingStream<SubscriberLoop.Batch, any Error>.Continuation
+    _ assignments: AsyncThrowingStream<SubscriberLoop.Assignment, any Error>.Continuation
   ) throws(MQTTError) {
-    let (configuration, subscriptions, limits) = (configuration, subscriptions, limits)
+    let (configuration, subscriptions, limits, isPrepared) = (configuration, subscriptions, limits, prepare != nil)
     let tell = reporter()
     try NetworkThread.start {
-      let loop = SubscriberLoop(configuration, subscriptions, limits, mailbox: mailbox, batches: batches, tell: tell)
+      let loop = SubscriberLoop(
+        configuration, subscriptions, limits, isPrepared: isPrepared, mailbox: mailbox, assignments: assignments, tell: tell)
       let failure = ConnectionLoop(configuration: configuration, pipe: mailbox.pipe).run(loop)
-      batches.finish(throwing: failure)
+      assignments.finish(throwing: failure)
     }
   }
 
@@ -115,13 +121,29 @@ package final class MQTTSubscriber: Service {
     }
   }
 
-  /// - Returns: `nil` when the batch may be acknowledged.
-  private func outcome(of batch: SubscriberLoop.Batch) async -> MQTTError? {
+  /// - Returns: `nil` when a batch may be acknowledged, or a connection tried.
+  private func outcome(of work: SubscriberLoop.Assignment.Work) async -> MQTTError? {
+    switch work {
+    case .preparation: await outcomeOfPreparation()
+    case .batch(let messages, let session): await outcome(of: messages, session)
+    }
+  }
+
+  private func outcomeOfPreparation() async -> MQTTError? {
+    do {
+      try await cancelWhenGracefulShutdown { try await self.prepare?() }
+      return nil
+    } catch {
+      return MQTTError(.unprepared, "The MQTT broker at \(configuration.address) cannot be connected to yet: \(error)")
+    }
+  }
+
+  private func outcome(of messages: [MQTTMessage], _ session: MQTTSessionInfo) async -> MQTTError? {
     let timeout = limits.holdTimeout
     do {
       return try await withThrowingTaskGroup(of: MQTTError?.self) { group in
         group.addTask {
-          try await self.handle(batch.messages, batch.session)
+          try await self.handle(messages, session)
           return nil
         }
         group.addTask {
@@ -132,7 +154,7 @@ package final class MQTTSubscriber: Service {
         return try await group.next() ?? nil
       }
     } catch {
-      return MQTTError(.handler, "A batch of \(batch.messages.count) MQTT messages was not handled and will come again: \(error)")
+      return MQTTError(.handler, "A batch of \(messages.count) MQTT messages was not handled and will come again: \(error)")
     }
   }
 }

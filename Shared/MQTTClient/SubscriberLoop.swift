@@ -6,14 +6,20 @@ import Glibc
 /// that must not leave. And nothing is read while the library's queue is not empty: acknowledgements of the next batch would line up behind
 /// what may be written.
 final class SubscriberLoop: BrokerConversation {
-  struct Batch: Sendable {
+  /// What is done elsewhere while the thread waits. One is in hand at a time.
+  struct Assignment: Sendable {
+    enum Work: Sendable {
+      /// What has to be done before a connection.
+      case preparation
+      case batch([MQTTMessage], MQTTSessionInfo)
+    }
+
     let number: Int
-    let messages: [MQTTMessage]
-    let session: MQTTSessionInfo
+    let work: Work
   }
 
   enum Letter: Sendable {
-    case outcome(batch: Int, MQTTError?)
+    case outcome(of: Int, MQTTError?)
     /// Finish the batch in hand, then say goodbye.
     case stop
     /// Drop everything.
@@ -24,27 +30,32 @@ final class SubscriberLoop: BrokerConversation {
   private let subscriptions: [MQTTSubscription]
   private let limits: MQTTSubscriber.Limits
   private let mailbox: Mailbox<Letter>
-  private let batches: AsyncThrowingStream<Batch, any Error>.Continuation
+  private let assignments: AsyncThrowingStream<Assignment, any Error>.Continuation
   private let tell: @Sendable (MQTTConnectionEvent) -> Void
 
   private(set) var isStopping = false
   private var isAborting = false
   private var connectionCount = 0
-  private var batchNumber = 0
-  /// Of the batch `batchNumber`.
+  private var assignmentNumber = 0
+  /// Of the assignment `assignmentNumber`.
   private var outcome: MQTTError??
   /// For MQTT 3.1.1, whose messages cannot carry one.
   private var sessionToken = SubscriberLoop.randomToken()
 
+  private let isPrepared: Bool
+
+  /// - Parameter isPrepared: whether each connection has to be prepared.
   init(
-    _ configuration: MQTTConfiguration, _ subscriptions: [MQTTSubscription], _ limits: MQTTSubscriber.Limits, mailbox: Mailbox<Letter>,
-    batches: AsyncThrowingStream<Batch, any Error>.Continuation, tell: @escaping @Sendable (MQTTConnectionEvent) -> Void
+    _ configuration: MQTTConfiguration, _ subscriptions: [MQTTSubscription], _ limits: MQTTSubscriber.Limits, isPrepared: Bool,
+    mailbox: Mailbox<Letter>, assignments: AsyncThrowingStream<Assignment, any Error>.Continuation,
+    tell: @escaping @Sendable (MQTTConnectionEvent) -> Void
   ) {
     self.configuration = configuration
     self.subscriptions = subscriptions
     self.limits = limits
+    self.isPrepared = isPrepared
     self.mailbox = mailbox
-    self.batches = batches
+    self.assignments = assignments
     self.tell = tell
   }
 
@@ -55,8 +66,8 @@ final class SubscriberLoop: BrokerConversation {
   func attend() {
     for letter in mailbox.takeAll() {
       switch letter {
-      case .outcome(batchNumber, let error): outcome = .some(error)
-      case .outcome: break  // of a batch that was given up
+      case .outcome(assignmentNumber, let error): outcome = .some(error)
+      case .outcome: break  // of one that was given up
       case .stop: isStopping = true
       case .abort: (isStopping, isAborting) = (true, true)
       }
@@ -64,6 +75,12 @@ final class SubscriberLoop: BrokerConversation {
   }
 
   private static func randomToken() -> UInt32 { .random(in: 1...268_435_455) }
+
+  var endsWithoutFirstConnection: Bool { !isPrepared }
+
+  func prepare() throws(MQTTError) {
+    if isPrepared { try assign(.preparation, until: nil) }
+  }
 
   func makeConnection() throws(MQTTError) -> MosquittoConnection {
     // With MQTT 5 each message brings its own token, so a new one may be used for each connection.
@@ -129,20 +146,24 @@ final class SubscriberLoop: BrokerConversation {
 
   /// Hands the batch over and waits for its outcome; then, and only then, lets its acknowledgements go.
   private func hold(_ connection: MosquittoConnection, _ session: MQTTSessionInfo) throws(MQTTError) {
-    batchNumber += 1
+    try assign(.batch(connection.takeMessages(), session), until: .now + limits.holdTimeout)
+    connection.wasUseful = true
+    try connection.flush()
+  }
+
+  /// Hands work over and waits until it is done. Without a deadline it takes as long as it takes.
+  private func assign(_ work: Assignment.Work, until deadline: ContinuousClock.Instant?) throws(MQTTError) {
+    assignmentNumber += 1
     outcome = nil
-    batches.yield(Batch(number: batchNumber, messages: connection.takeMessages(), session: session))
-    let deadline = ContinuousClock.now + limits.holdTimeout
+    assignments.yield(Assignment(number: assignmentNumber, work: work))
     attend()
     while outcome == nil {
       if isAborting { throw MQTTError(.closed, "The MQTT subscriber was cancelled.") }
-      guard .now < deadline else { throw Self.heldTooLong(limits.holdTimeout) }
-      _ = mailbox.pipe.wait(until: deadline)
+      if let deadline, .now >= deadline { throw Self.heldTooLong(limits.holdTimeout) }
+      _ = mailbox.pipe.wait(until: deadline ?? .now + .seconds(1))
       attend()
     }
     if case .some(.some(let error)) = outcome { throw error }
-    connection.wasUseful = true
-    try connection.flush()
   }
 
   static func heldTooLong(_ timeout: Duration) -> MQTTError {

@@ -26,6 +26,9 @@ package enum Bus {
   /// Number: the newest generation of a writer's calls; the function refuses those of an older one.
   package static func fence(_ shard: Int, writer: String) -> String { "fence:{\(shard)}:\(writer)" }
 
+  /// String: the replica of ingest that has a session at the broker, for as long as it says so.
+  package static func lease(session: String) -> String { "lease:\(session)" }
+
   /// Hash: the newest event of each type of one appliance.
   package static func state(_ appliance: ApplianceID) -> String { "state:{\(shard(of: appliance))}:\(appliance)" }
   /// Stream: the last discrete events of one appliance, under the ids of the log.

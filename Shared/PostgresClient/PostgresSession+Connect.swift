@@ -1,4 +1,5 @@
 import CLibpq
+import COpenSSL
 import Glibc
 import Logging
 
@@ -19,7 +20,13 @@ extension PostgresSession {
     return session
   }
 
+  /// libpq uses OpenSSL, which otherwise clears itself away when the program exits, under the threads of connections that are still at work. Has to come before its first use.
+  private static let keepsOpenSSL: Void = {
+    _ = OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil)
+  }()
+
   private static func startConnecting(_ configuration: PostgresConfiguration) -> OpaquePointer? {
+    keepsOpenSSL
     let keywords = configuration.keywords
     var names: [UnsafePointer<CChar>?] = keywords.map { UnsafePointer(strdup($0.0)) }
     var values: [UnsafePointer<CChar>?] = keywords.map { UnsafePointer(strdup($0.1)) }

@@ -22,6 +22,8 @@ class Crowd:
         self.url, self.tls, self.token, self.appliance, self.count = url, tls, token, appliance, count
         self.subscribed = 0
         self.closes = 0
+        self.sockets = set()
+        self.renewed = 0
         self.received = [[] for _ in range(count)]
 
     def missed(self, sent):
@@ -31,6 +33,28 @@ class Crowd:
     def doubled(self):
         """Of each app, how many events it saw again."""
         return [len(numbers) - len(set(numbers)) for numbers in self.received]
+
+    def disordered(self):
+        """Of each app, whether it saw events in another order than they were said."""
+        return [numbers != sorted(numbers) for numbers in self.received]
+
+    async def renew(self, token, limit_s=30):
+        """Every app that is there shows another token on the connection that it has."""
+        self.token, self.renewed = token, 0
+        for socket in list(self.sockets):
+            await socket.send(json.dumps({"type": "auth", "token": token}))
+        deadline = time.monotonic() + limit_s
+        while self.renewed < self.count:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"only {self.renewed} of {self.count} apps have renewed their tokens after {limit_s} s")
+            await asyncio.sleep(0.1)
+
+    async def is_let_in(self, token):
+        async with websockets.connect(self.url, ssl=self.tls, extra_headers={"Authorization": "Bearer " + token}) as socket:
+            try:
+                return json.loads(await socket.recv())["type"] == "connected"
+            except websockets.ConnectionClosed:
+                return False
 
     async def everyone_is_subscribed(self, limit_s=90):
         deadline = time.monotonic() + limit_s
@@ -59,6 +83,9 @@ class Crowd:
                             if message["type"] == "subscribed":
                                 is_subscribed, failures = True, 0
                                 self.subscribed += 1
+                                self.sockets.add(socket)
+                            if message["type"] == "authenticated":
+                                self.renewed += 1
                             if message["type"] == "error":
                                 break
                             if "id" in message and (last is None or place(message["id"]) > place(last)):
@@ -70,6 +97,7 @@ class Crowd:
                     finally:
                         if is_subscribed:
                             self.subscribed -= 1
+                            self.sockets.discard(socket)
             except (OSError, asyncio.TimeoutError, websockets.WebSocketException):
                 pass
             self.closes += 1

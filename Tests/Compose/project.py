@@ -57,6 +57,13 @@ class Project:
     def row(self, sql):
         return self.compose("exec", "-T", "postgres", "psql", "-U", "martlet", "-d", "martlet", "-tAc", sql).strip()
 
+    def secret(self, name):
+        return (self.secrets / name).read_text().strip()
+
+    def write_secret(self, name, text):
+        """In place, for the file itself is what a container sees."""
+        (self.secrets / name).write_text(text + "\n")
+
     def device(self, appliance, password):
         """Lets a device log in at the broker, while that runs."""
         with open(self.secrets / "mqtt_devices", "a") as file:

@@ -150,19 +150,24 @@ def plain_http_is_sent_on(project):
     raise RuntimeError("plain HTTP was not sent on to HTTPS")
 
 
+def token(project):
+    """The user's, signed by the first secret in the file."""
+    return project.martletctl("token", USER).strip().splitlines()[-1]
+
+
 async def run(project, tell):
     """The user's token."""
     project.martletctl("apply", "-", text=ACCOUNTS)
-    token = project.martletctl("token", USER).strip().splitlines()[-1]
+    user_token = token(project)
     for device in (COOKER, HEATER, ROBOT):
         project.device(device, PASSWORD)
     plain_http_is_sent_on(project)
     door = Door(project)
     page_is_there(door)
     for dialect in (epicura, webmacs, signaling, reefnet, oht50):
-        await dialect(door, token)
+        await dialect(door, user_token)
         tell(f"{dialect.__name__}: heard through nginx")
-    appliances = door.get("/api/v1/appliances", token)["appliances"]
+    appliances = door.get("/api/v1/appliances", user_token)["appliances"]
     if len(appliances) != 5:
         raise RuntimeError(f"the API shows {len(appliances)} appliances, not 5")
-    return token
+    return user_token

@@ -157,6 +157,38 @@ import Testing
     }
   }
 
+  @Test func `Of two processes with one writer's name only the one that claimed it last appends`() async throws {
+    try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
+      let configuration = try stack.redisConfiguration(.admin)
+      func process() -> RedisEventLog {
+        RedisEventLog(
+          configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Self.quiet, writer: "devices",
+          isContended: true)
+      }
+      let (first, second) = (process(), process())
+      try await withThrowingTaskGroup { group in
+        for log in [first, second] { group.addTask { try await log.run() } }
+        await #expect(throws: RedisError.self, "not claimed yet") { try await first.append([entry(0)]) }
+        try await first.claim()
+        #expect(try await first.append([entry(1)]).count == 1)
+        try await second.claim()
+        for _ in 1...2 {
+          let error = await #expect(throws: RedisError.self) { try await first.append([entry(2)]) }
+          #expect(error?.code == .server("FENCED"))
+        }
+        #expect(try await second.append([entry(3)]).count == 1)
+        try await first.claim()
+        #expect(try await first.append([entry(4)]).count == 1)
+        let records = try await first.read(shard: entry(0).shard, after: .zero, limit: 100, wait: .zero).records
+        let numbers = records.compactMap {
+          if case .event(let event) = $0.content { String(decoding: event.data, as: UTF8.self) } else { nil }
+        }
+        #expect(numbers == [1, 3, 4].map { "{\"n\":\($0)}" })
+        group.cancelAll()
+      }
+    }
+  }
+
   @Test func `A Redis that stalls longer than a call may take gets a repeated batch once`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
       let redis = try stack.redis

@@ -13,7 +13,7 @@ import Testing
     "Digests": ["COpenSSL"],
     "RuleEvaluation": ["Models"],
     "RedisClient": ["CHiredis", "Backoff", "ServerURL"],
-    "PostgresClient": ["CLibpq", "Backoff"],
+    "PostgresClient": ["CLibpq", "COpenSSL", "Backoff"],
     "MQTTClient": ["CMosquitto", "Backoff", "ServerURL"],
     "WebSocketTransport": ["Digests", "TrustedProxies"],
     "ServiceRuntime": [],

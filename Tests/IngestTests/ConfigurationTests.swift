@@ -21,6 +21,8 @@ struct ConfigurationTests {
   @Test(arguments: [
     ("MARTLET_MQTT_URL", "http://broker"), ("MARTLET_MQTT_CLIENT_ID", "two words"), ("MARTLET_MQTT_PROTOCOL", "4"),
     ("MARTLET_MQTT_GROUP", "a/b"),
+    ("MARTLET_MQTT_SESSION", "two words"),
+    ("MARTLET_MQTT_SESSION", "ingest-1"),
     ("MARTLET_MQTT_RECEIVE_MAXIMUM", "0"), ("MARTLET_INGEST_HOLD_SECONDS", "60"), ("MARTLET_INGEST_LOG_PERCENT_MAX", "100"),
   ])
   func `a value that cannot work is refused by the variable's name`(name: String, value: String) {

@@ -11,11 +11,12 @@ struct Backbone: Sendable {
 
   /// Runs `body` with a backbone of its own.
   static func run(
-    appliances: [String], dialect: String = "epicura", gateways: Int = 2, signaling: Int = 0, rules: Int = 0, redisMasters: Int = 0,
+    appliances: [String], dialect: String = "epicura", gateways: Int = 2, signaling: Int = 0, rules: Int = 0, ingest: Int = 1,
+    redisMasters: Int = 0,
     environment: [String: String] = [:],
     _ body: @Sendable (Backbone) async throws -> Void
   ) async throws {
-    var configuration = LocalStackConfiguration.whole(gateways: gateways, signaling: signaling, rules: rules)
+    var configuration = LocalStackConfiguration.whole(gateways: gateways, signaling: signaling, rules: rules, ingest: ingest)
     configuration.redisMasters = redisMasters
     configuration.environment = environment.merging(["MARTLET_LOG_LEVEL": "info"]) { own, _ in own }
     try await LocalStack.run(configuration) { stack in

@@ -8,7 +8,7 @@ import Testing
     let (generator, seed) = SeededGenerator.announced()
     let load = NumberedLoad(appliances: (1...4).map { "CHAOS-\($0)" }, telemetryCount: 11_250, discreteCount: 1_250)
     #expect(load.total == 50_000)
-    try await Backbone.run(appliances: load.appliances) { backbone in
+    try await Backbone.run(appliances: load.appliances, ingest: 2) { backbone in
       try await Subscriber.run(
         backbone.gateway(1), token: backbone.token, appliances: load.appliances, types: ["cooking:stage_change", "cooking:complete"]
       ) { app in
@@ -63,7 +63,7 @@ import Testing
 /// Kills and restarts at random moments: each falls when a random number of messages has been stored.
 private struct Chaos {
   private enum Blow: CaseIterable {
-    case killIngest, killPersister, restartRedis, killRedis, stallRedis, restartPostgres, killPostgres
+    case killIngest, stallIngest, killPersister, restartRedis, killRedis, stallRedis, restartPostgres, killPostgres
   }
 
   let backbone: Backbone
@@ -84,7 +84,12 @@ private struct Chaos {
   private func strike(_ blow: Blow) async throws {
     let stack = backbone.stack
     switch blow {
-    case .killIngest: try await replace("ingest-1")
+    case .killIngest: try await replace(backbone.listener())
+    case .stallIngest:
+      let stalled = try await backbone.listener()
+      try await stack.pause(stalled)
+      try await backbone.waitForListener { $0 != stalled }
+      try await stack.resume(stalled)
     case .killPersister: try await replace("persister-1")
     case .killRedis: try await replace("redis")
     case .killPostgres: try await replace("postgres")

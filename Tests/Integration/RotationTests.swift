@@ -145,7 +145,8 @@ private struct Rotation {
   /// How often the broker has let ingest in.
   private var ingestArrivals: Int {
     get throws {
-      try String(contentsOfFile: backbone.stack.folder.log("mosquitto"), encoding: .utf8).components(separatedBy: " as ingest-1 (").count
+      try String(contentsOfFile: backbone.stack.folder.log("mosquitto"), encoding: .utf8).components(separatedBy: " as ingest-devices (")
+        .count
         - 1
     }
   }
@@ -177,11 +178,8 @@ private struct Rotation {
 
   // MARK: What they are made of
 
-  /// Publishes a part of the load while `change` is made.
   private func during(part: Int, _ change: @Sendable () async throws -> Void) async throws {
-    async let published: Void = load.publish(part: part, of: Self.parts, to: backbone.stack.mosquitto)
-    try await change()
-    try await published
+    try await backbone.during(load, part: part, of: Self.parts, change)
   }
 
   /// Writes in place, as one must where the file itself is mounted.

@@ -39,12 +39,12 @@ struct Fixture {
 
   func subscriber(
     _ configuration: MQTTConfiguration, to filters: [String] = ["martlet/#"], limits: MQTTSubscriber.Limits = .init(),
-    handle: @escaping MQTTSubscriber.Handler = { _, _ in }
+    handle: @escaping MQTTSubscriber.Handler = { _, _ in }, prepare: MQTTSubscriber.Preparation? = nil
   ) throws -> MQTTSubscriber {
     let (events, messages, sessions) = (events, messages, sessions)
     return try MQTTSubscriber(
       configuration: configuration, subscriptions: filters.map { MQTTSubscription($0) }, limits: limits, logger: Self.quiet,
-      observe: { events.append($0) },
+      observe: { events.append($0) }, prepare: prepare,
       handle: { batch, session in
         messages.append(contentsOf: batch)
         sessions.append(session)

@@ -40,6 +40,45 @@ struct SubscriberTests {
     }
   }
 
+  @Test func `each connection is prepared anew, and one whose preparation fails is not made`() async throws {
+    try await Fixture.run { fixture in
+      let prepared = Inbox<Int>()
+      let subscriber = try fixture.subscriber(
+        fixture.configuration(),
+        handle: { _, session in if session.connection == 1 { throw Refusal() } },
+        prepare: {
+          prepared.append(1)
+          if prepared.elements.count == 1 { throw Refusal() }
+        })
+      try await running(subscriber) {
+        try await fixture.subscribed()
+        #expect(prepared.elements.count == 2)
+        try await fixture.publish(["1"])
+        _ = try await fixture.messages.wait(count: 2)
+        #expect(prepared.elements.count == 3)
+        let failures = fixture.events.elements.compactMap { if case .disconnected(let error) = $0 { error.code } else { nil } }
+        #expect(failures == [.unprepared, .handler])
+      }
+    }
+  }
+
+  @Test func `a subscriber whose turn never comes ends gracefully`() async throws {
+    try await Fixture.run { fixture in
+      let asked = Latch()
+      let subscriber = try fixture.subscriber(
+        fixture.configuration(),
+        prepare: {
+          asked.open()
+          try await Task.sleep(for: .seconds(3600))
+        })
+      try await runningGracefully(subscriber) { shutDown in
+        try await asked.pass()
+        shutDown()
+      }
+      #expect(!fixture.events.elements.contains { if case .connected = $0 { true } else { false } })
+    }
+  }
+
   @Test func `TLS is verified against the CA file`() async throws {
     try await Fixture.run(tls: true) { fixture in
       let broker = try fixture.stack.mosquitto

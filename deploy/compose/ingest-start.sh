@@ -1,5 +1,5 @@
 #!/bin/sh
-# Gives a replica of ingest the name that the broker keeps its messages under, and starts it. The name has to be the same after a restart, and another than
+# Gives a replica of ingest the name by which the broker knows it, and starts it. The name has to be the same after a restart, and another than
 # that of the replica beside it: so it is the container's, with its number, as Docker's DNS has it (/etc/hosts has only the container's id).
 set -eu
 address=$(hostname -I | cut -d ' ' -f 1)

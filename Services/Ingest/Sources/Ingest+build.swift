@@ -11,15 +11,27 @@ package enum Ingest {
   /// Everything. Redis is asked first, so that a wrong address or password is told at once.
   package static func build(_ configuration: IngestConfiguration, _ context: ServiceContext) async throws -> [any Service] {
     try await RedisClient.check(configuration.redis, eventLoop: context.eventLoopGroup.next())
-    let events = makeLog(configuration.mqtt.clientID, configuration, context)
+    let events = makeLog(configuration.devices.clientID, isContended: configuration.group == nil, configuration, context)
     let commands = makeLog("\(configuration.mqtt.clientID)-commands", configuration, context)
     let board = PresenceBoard(configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger)
-    return [events, commands, board] + (try lanes(configuration, log: commands, board, context))
-      + (try parts(configuration, events: events, commands: commands, board: board, context))
+    let lanes = try lanes(configuration, log: commands, board, context)
+    guard configuration.group == nil else {
+      return [events, commands, board] + lanes + (try parts(configuration, events: events, commands: commands, board: board, context))
+    }
+    let redis = RedisClient(configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger)
+    let lease = SessionLease(
+      session: configuration.devices.clientID, replica: configuration.mqtt.clientID, redis: redis, logger: context.logger
+    ) { try await events.claim() }
+    return [events, commands, board, redis, lease] + lanes
+      + (try parts(configuration, events: events, commands: commands, board: board, lease: lease, context))
   }
 
-  private static func makeLog(_ writer: String, _ configuration: IngestConfiguration, _ context: ServiceContext) -> RedisEventLog {
-    RedisEventLog(configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger, writer: writer)
+  private static func makeLog(
+    _ writer: String, isContended: Bool = false, _ configuration: IngestConfiguration, _ context: ServiceContext
+  ) -> RedisEventLog {
+    RedisEventLog(
+      configuration: configuration.redis, eventLoopGroup: context.eventLoopGroup, logger: context.logger, writer: writer,
+      isContended: isContended)
   }
 
   /// What sends commands. It has connections of its own to Redis, and of each lane to the broker, so that nothing waits behind what devices say, and no stop behind another command.
@@ -55,48 +67,53 @@ package enum Ingest {
   ///
   /// - Parameters:
   ///   - board: where presence is kept; nil tells none.
+  ///   - lease: by which one replica hears all devices; nil where each hears some.
   ///   - observe: told what happens to the connections with the broker; must not block.
   package static func parts(
     _ configuration: IngestConfiguration, events: any EventLog, commands: any EventLog, board: PresenceBoard? = nil,
-    _ context: ServiceContext,
+    lease: SessionLease? = nil, _ context: ServiceContext,
     observe: @escaping @Sendable (MQTTConnectionEvent) -> Void = { _ in }
   ) throws -> [any Service] {
     let metrics = IngestMetrics()
     for (name, help) in IngestMetrics.descriptions { context.metrics.describe(name, help) }
     let (valve, sightings) = (LogValve(), Sightings())
     let watch = LogWatch(log: events, percentMax: configuration.logPercentMax, valve: valve, metrics: metrics, logger: context.logger)
-    let shared = DeviceTopic.eventFilters.map { MQTTSubscription("$share/\(configuration.group)/\($0)") }
+    let share = configuration.group.map { "$share/\($0)/" } ?? ""
+    let devices = DeviceTopic.eventFilters.map { MQTTSubscription(share + $0) }
     let broker = MQTTSubscription(DeviceTopic.brokerDroppedTopic, qos: .atMostOnce, isOptional: true)
     let eventLink = BrokerLink(.subscribing) { metrics.connected($0) }
     let eventHandler = BatchHandler(log: events, valve: valve, sightings: sightings, metrics: metrics, logger: context.logger)
     let answerLink = BrokerLink(.subscribing)
     let answerHandler = BatchHandler(log: commands, valve: LogValve(), sightings: sightings, metrics: metrics, logger: context.logger)
     let keeper = board.map { board in
-      PresenceKeeper(board: board, log: events, sightings: sightings, metrics: metrics, logger: context.logger) {
+      PresenceKeeper(board: board, log: commands, sightings: sightings, metrics: metrics, logger: context.logger) {
         eventLink.isUp && valve.isOpen
       }
     }
-    context.health.addCheck("mqtt") { try eventLink.check() }
+    context.health.addCheck("mqtt") { if lease?.isAnothers != true { try eventLink.check() } }
     context.health.addCheck("mqtt_answers") { try answerLink.check() }
     context.health.addCheck("log") { _ = try await events.usage() }
     return [watch] + (keeper.map { [$0] } ?? []) + [
-      try subscriber(configuration.mqtt, shared + [broker], eventHandler, eventLink, configuration, context, observe),
+      try subscriber(configuration.devices, devices + [broker], eventHandler, eventLink, lease, configuration, context, observe),
       try subscriber(
-        configuration.answers, DeviceTopic.answerFilters.map { MQTTSubscription($0) }, answerHandler, answerLink, configuration, context,
+        configuration.answers, DeviceTopic.answerFilters.map { MQTTSubscription($0) }, answerHandler, answerLink, nil, configuration,
+        context,
         observe),
     ]
   }
 
   private static func subscriber(
-    _ mqtt: MQTTConfiguration, _ subscriptions: [MQTTSubscription], _ handler: BatchHandler, _ link: BrokerLink,
+    _ mqtt: MQTTConfiguration, _ subscriptions: [MQTTSubscription], _ handler: BatchHandler, _ link: BrokerLink, _ lease: SessionLease?,
     _ configuration: IngestConfiguration, _ context: ServiceContext, _ observe: @escaping @Sendable (MQTTConnectionEvent) -> Void
   ) throws -> MQTTSubscriber {
     try MQTTSubscriber(
       configuration: mqtt, subscriptions: subscriptions, limits: configuration.limits, logger: context.logger,
       observe: { event in
         link.observe(event)
+        if event == .subscribed { lease?.isOfUse() }
         observe(event)
       },
+      prepare: lease?.take,
       handle: { try await handler.handle($0, $1) })
   }
 }

@@ -10,7 +10,13 @@ package struct IngestConfiguration: ServiceConfiguration {
   private static let version = ConfigurationVariable(
     "MARTLET_MQTT_PROTOCOL", default: "5", meaning: "MQTT version, 5 or 3.1.1; with 3.1.1 a kill can store messages twice")
   private static let group = ConfigurationVariable(
-    "MARTLET_MQTT_GROUP", default: "ingest", meaning: "name of the shared subscription among whose members messages are dealt out")
+    "MARTLET_MQTT_GROUP",
+    meaning:
+      "has the broker deal messages out to all replicas by a shared subscription of this name; only for one that keeps those over a restart"
+  )
+  private static let session = ConfigurationVariable(
+    "MARTLET_MQTT_SESSION", default: "ingest-devices",
+    meaning: "names the session in which the broker keeps devices' messages; one replica at a time has it")
   private static let keepAlive = ConfigurationVariable(
     "MARTLET_MQTT_KEEPALIVE_SECONDS", default: "60", unit: "seconds", meaning: "silence after which the connection is tested")
   private static let receiveMaximum = ConfigurationVariable(
@@ -30,15 +36,24 @@ package struct IngestConfiguration: ServiceConfiguration {
     meaning: "share of Redis' memory past which messages are left at the broker")
 
   package static let variables: [ConfigurationVariable] = [
-    .redisURL, .redisPassword, .redisCAFile, .mqttURL, .mqttPassword, .mqttCAFile, .mqttClientID, version, group, keepAlive,
+    .redisURL, .redisPassword, .redisCAFile, .mqttURL, .mqttPassword, .mqttCAFile, .mqttClientID, version, session, group, keepAlive,
     receiveMaximum, sessionExpiry, hold, payloadBytes, batchBytes, logPercent,
   ]
 
   package var redis: RedisConfiguration
   package var mqtt: MQTTConfiguration
-  package var group: String
+  /// Of the shared subscription; nil where one replica at a time hears all devices.
+  package var group: String?
+  private let session: String
   package var limits: MQTTSubscriber.Limits
   package var logPercentMax: Int
+
+  /// The session that hears devices.
+  package var devices: MQTTConfiguration {
+    var devices = mqtt
+    if group == nil { devices.clientID = session }
+    return devices
+  }
 
   /// The session that hears answers to commands. An answer that is older than this settles nothing any more.
   package var answers: MQTTConfiguration {
@@ -68,8 +83,12 @@ package struct IngestConfiguration: ServiceConfiguration {
     let receiveMaximum = try values.integer(Self.receiveMaximum, in: 1...65_535)
     mqtt.receiveMaximum = UInt16(receiveMaximum)
     mqtt.sessionExpiry = try values.seconds(Self.sessionExpiry, in: 60...4_294_967_294)
-    group = try values.parsed(Self.group, wants: "a name without /, + and #") { name in
-      name.isEmpty || name.contains { "/+#".contains($0) } ? nil : name
+    group = values.optionalString(Self.group)
+    if group?.contains(where: { "/+#".contains($0) }) == true { throw values.invalid(Self.group, wants: "a name without /, + and #") }
+    session = try values.parsed(
+      Self.session, wants: "another name than the replica's, of 1 to 128 printable ASCII characters without spaces"
+    ) {
+      MQTTConfiguration.isClientID($0) && $0 != clientID ? $0 : nil
     }
     limits = MQTTSubscriber.Limits()
     limits.batchMessages = receiveMaximum

@@ -37,7 +37,7 @@ struct IngestMetrics: Sendable {
     "martlet_ingest_batch_messages": "Messages in one batch",
     "martlet_ingest_append_seconds": "Time that the log took for one batch",
     "martlet_ingest_last_message_timestamp_seconds": "When the last message came",
-    "martlet_ingest_broker_connected": "1 while every subscription stands",
+    "martlet_ingest_broker_connected": "1 while every subscription stands, on the replica that hears devices",
     "martlet_ingest_broker_dropped_messages": "Messages that the broker dropped since it started, by its own count",
     "martlet_ingest_log_used_bytes": "Memory that the log's server uses",
     "martlet_ingest_log_limit_bytes": "Memory that the log's server may use; 0 without a limit",

@@ -33,11 +33,13 @@ package struct LocalStackConfiguration: Sendable {
     postgresSyncsToDisk = folder != nil
   }
 
-  /// All servers, `ingest`, `persister`, `api`, so many gateways and signaling brokers behind nginx, and so many replicas of the rules.
-  package static func whole(gateways: Int = 2, signaling: Int = 0, rules: Int = 0, folder: String? = nil) -> LocalStackConfiguration {
+  /// All servers, `persister`, `api`, so many gateways and signaling brokers behind nginx, and so many replicas of the rules and of `ingest`.
+  package static func whole(
+    gateways: Int = 2, signaling: Int = 0, rules: Int = 0, ingest: Int = 1, folder: String? = nil
+  ) -> LocalStackConfiguration {
     var configuration = LocalStackConfiguration(Set(StackServer.allCases), folder: folder)
     configuration.services =
-      [MartletService.Plan("persister"), MartletService.Plan("ingest"), MartletService.Plan("api")]
+      [MartletService.Plan("persister")] + MartletService.Plan.replicas(ingest, of: "ingest") + [MartletService.Plan("api")]
       + MartletService.Plan.replicas(gateways, of: "gateway") + MartletService.Plan.replicas(signaling, of: "signaling")
       + MartletService.Plan.replicas(rules, of: "rules")
     return configuration
