@@ -13,7 +13,7 @@
 // The README beside this file says what it does when, and what it promises.
 
 import { systemClock, Timers } from "./martlet/clock.js";
-import { CommandError, isSpoken, OpenCommands, OUTCOME_LIMIT_MS } from "./martlet/commands.js";
+import { CommandError, OpenCommands, OUTCOME_LIMIT_MS, Pending, STOP_TRIES, STOP_WORD_MS } from "./martlet/commands.js";
 import { Connection } from "./martlet/connection.js";
 import { parseFrame } from "./martlet/frames.js";
 import { Poller } from "./martlet/poller.js";
@@ -133,8 +133,10 @@ export class MartletClient {
   /**
    * Sends a command and waits for its outcome.
    *
-   * On a live connection the Epicura document's commands go over it, everything else by the API. A `cooking:stop` whose connection was
-   * lost before the server had told that it took it is sent again by the API; of any other command the outcome is then unknown.
+   * On a live connection the Epicura document's commands go over it, everything else by the API. A `cooking:stop` of which the server has
+   * not told within a second that it took it, or whose connection was lost before, is sent by the API as well, and the connection is
+   * looked after; of any other command the outcome is unknown when the connection was lost. A stop that the API does not answer is asked
+   * for again.
    * @param {string} appliance
    * @param {string} type
    * @param {object} [data]
@@ -144,21 +146,21 @@ export class MartletClient {
    */
   send(appliance, type, data, { progress = () => {} } = {}) {
     return new Promise((resolve, reject) => {
-      const request_id = crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join("-");
       const settle = (tell) => (value) => {
-        this.#timers.cancel(`outcome ${request_id}`);
+        for (const name of ["outcome", "word"]) this.#timers.cancel(`${name} ${command.request_id}`);
         tell(value);
       };
-      const command = { request_id, appliance_id: appliance, type, data, progress, resolve: settle(resolve), reject: settle(reject) };
+      const command = new Pending({ appliance_id: appliance, type, data, progress, resolve: settle(resolve), reject: settle(reject) });
       this.#commands.add(command);
-      this.#timers.set(`outcome ${request_id}`, OUTCOME_LIMIT_MS, () =>
+      this.#timers.set(`outcome ${command.request_id}`, OUTCOME_LIMIT_MS, () =>
         this.#commands.fail(
           command,
           "OUTCOME_UNKNOWN",
           "Nothing was heard of the command in time; whether it was carried out is unknown.",
         ));
-      if (isSpoken(type) && this.state === "websocket") this.#say({ type, appliance_id: appliance, request_id, ...(data && { data }) });
-      else this.#sendByAPI(command);
+      if (!command.isSpoken || this.state !== "websocket") return this.#sendByAPI(command);
+      this.#sendByConnection(command);
+      if (command.isStop) this.#timers.set(`word ${command.request_id}`, STOP_WORD_MS, () => this.#doubt(command));
     });
   }
 
@@ -327,12 +329,30 @@ export class MartletClient {
 
   // MARK: Commands
 
+  #sendByConnection(command) {
+    const { type, appliance_id, request_id, data } = command;
+    command.ways += 1;
+    command.connection = this.#attempt;
+    this.#say({ type, appliance_id, request_id, ...(data && { data }) });
+  }
+
+  /** Nothing was told of a stop: it does not wait until the connection is given up, which may be gone without a word. */
+  #doubt(command) {
+    if (!command.isUnheard) return;
+    this.#rescue(command);
+    this.#handle({ kind: "doubted" });
+  }
+
+  /** A stop goes by the API as well. The device may hear it twice then, which is one stop. */
+  #rescue(command) {
+    if (command.isStop && this.#api && !command.isByAPI) this.#sendByAPI(command);
+  }
+
   /** The connection was lost: nothing will be told of what the server may not have heard. */
   #rescueCommands() {
     for (const command of this.#commands.unheard) {
-      if (command.isByAPI) continue;
-      if (command.type === "cooking:stop" && this.#api) this.#sendByAPI(command);
-      else this.#commands.fail(command, "OUTCOME_UNKNOWN", "The connection was lost before the server told what became of the command.");
+      this.#rescue(command);
+      this.#commands.lose(command);
     }
   }
 
@@ -340,26 +360,48 @@ export class MartletClient {
     if (!this.#api) {
       return this.#commands.fail(command, "NOT_CONNECTED", "There is no connection, so nothing was sent; try again in a moment.");
     }
-    command.isByAPI = true;
-    const { appliance_id, type, data, request_id } = command;
-    const path = `/v1/appliances/${encodeURIComponent(appliance_id)}/commands`;
+    command.ways += 1;
+    command.isByAPI = command.isAsking = true;
+    const path = `/v1/appliances/${encodeURIComponent(command.appliance_id)}/commands`;
     try {
-      const taken = await this.#api.ask("POST", path, { body: { type, request_id, ...(data && { data }) } });
-      this.#commands.identified(command, taken.command_id);
+      const taken = await this.#order(command, path);
+      command.isAsking = false;
       this.#follow(command, `${path}/${encodeURIComponent(taken.command_id)}`, taken);
     } catch (error) {
-      this.#commands.fail(command, error instanceof APIError ? error.code.toUpperCase() : "SIGNED_OUT", error.message);
+      command.isAsking = false;
+      const code = error instanceof APIError ? error.code.toUpperCase() : "SIGNED_OUT";
+      // Its events may have told that it was taken all the same.
+      if (command.isUnheard) this.#commands.lose(command, new CommandError(code, error.message));
+    }
+  }
+
+  /**
+   * A stop is asked for again where the API may not have heard it, or could not take it just now; and goes over the connection that has
+   * come about meanwhile.
+   */
+  async #order(command, path) {
+    const { type, request_id, data } = command;
+    const body = { type, request_id, ...(data && { data }) };
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#api.ask("POST", path, { body, ...command.patience });
+      } catch (error) {
+        const isPassing = error instanceof APIError && (error.status === 0 || error.status >= 500);
+        if (!command.isStop || !isPassing || attempt === STOP_TRIES) throw error;
+        await new Promise((over) => this.#timers.set(`again ${request_id}`, reconnectDelay_ms(attempt, this.#clock.random()), over));
+        if (!this.#commands.isOpen(command) || command.named.size > 0) throw error;
+        if (command.isSpoken && this.state === "websocket" && command.connection !== this.#attempt) this.#sendByConnection(command);
+      }
     }
   }
 
   /** Looks at the command until it is settled, by what is seen here or by its events. */
   #follow(command, path, record) {
-    const { command_id, state, code, message } = record;
-    const type = { sent: "command:sent", acknowledged: "command:acknowledged", failed: "command:failed" }[state];
-    if (type) this.#commands.take({ type, appliance_id: command.appliance_id, data: { command_id, code, message } });
-    if (!this.#commands.isOpen(command) || this.state === "closed") return;
+    const { command_id } = record;
+    this.#commands.takeRecord(command, record);
+    if (!this.#commands.isOpen(command) || command.failed.has(command_id) || this.state === "closed") return;
     this.#timers.set(`look ${command_id}`, COMMAND_LOOK_MS, async () => {
-      const next = await this.#api.ask("GET", path).catch(() => record);
+      const next = await this.#api.ask("GET", path, command.patience).catch(() => record);
       this.#follow(command, path, next);
     });
   }

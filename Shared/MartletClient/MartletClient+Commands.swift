@@ -8,12 +8,17 @@ extension MartletClient {
   private static let outcomeLimit = Duration.seconds(45)
   /// Between two looks at a command that the server took by the API.
   private static let lookInterval = Duration.seconds(1)
+  /// The server tells within milliseconds that it took a stop. After this much of silence the stop goes by the API, too.
+  private static let stopWordLimit = Duration.seconds(1)
+  /// So often is a stop asked for that the API does not answer.
+  private static let stopTries = 3
 
   /// Sends a command, and waits for the appliance's own word, 45 seconds at most.
   ///
-  /// On a live connection the Epicura document's commands go over it, everything else by the API. A `cooking:stop` whose connection was lost
-  /// before the server had told that it took it is sent again by the API; of any other command the outcome is then unknown. Cancel the
-  /// task, and nobody waits any more; the command goes its way.
+  /// On a live connection the Epicura document's commands go over it, everything else by the API. A `cooking:stop` of which the server has
+  /// not told within a second that it took it, or whose connection was lost before, is sent by the API as well, and the connection is looked
+  /// after; of any other command the outcome is unknown when the connection was lost. A stop that the API does not answer is asked for
+  /// again. Cancel the task, and nobody waits any more; what was sent goes its way.
   ///
   /// - Parameters:
   ///   - command: what is to be done.
@@ -26,7 +31,7 @@ extension MartletClient {
   ) async throws(CommandError) -> Acknowledgement {
     let order = try Order(command, to: appliance)
     let isByAPI = !command.isSpoken || state != .websocket
-    guard commands.add(command, requestID: order.requestID, to: order.appliance, isByAPI: isByAPI) else {
+    guard commands.add(command, requestID: order.requestID, to: order.appliance, over: isByAPI ? nil : attempt) else {
       throw CommandError(code: .tooManyCommands, message: "Too many commands have no outcome yet: wait for some.")
     }
     // A command has less news than this.
@@ -47,6 +52,7 @@ extension MartletClient {
       defer { group.cancelAll() }
       group.addTask { await self.expire(order) }
       if isByAPI { group.addTask { await self.sendByAPI(order) } }
+      if order.isStop, !isByAPI { group.addTask { await self.doubt(order) } }
       for await item in news {
         switch item {
         case .step(let step): progress(step)
@@ -71,31 +77,55 @@ extension MartletClient {
     tell(commands.fail(order.requestID, .outcomeUnknown, message))
   }
 
+  /// A stop of which nothing was told does not wait until the connection is given up, which may be gone without a word. The device may hear
+  /// it twice then, which is one stop.
+  private func doubt(_ order: Order) async {
+    do { try await timing.sleep(Self.stopWordLimit, .word) } catch { return }
+    guard commands.isUnheard(order.requestID) else { return }
+    if api != nil { tell(commands.rescue(order.requestID)) }
+    handle(.doubted)
+  }
+
   private func sendByAPI(_ order: Order) async {
     guard let api else {
       let message = "There is no connection, so nothing was sent; try again in a moment."
       return tell(commands.fail(order.requestID, .notConnected, message))
     }
     do {
-      let taken = try await api.ask(.POST, order.path, body: order.body)
+      let taken = try await ask(api, order)
       guard let id = taken.string("command_id") else {
         throw APIError(code: "not_understood", message: "The API did not name the command.")
       }
-      tell(commands.identified(order.requestID, id))
       tell(commands.take(taken, of: order.requestID))
       // Its events tell the outcome too, when the appliance is followed; what comes first counts.
-      while commands.isOpen(order.requestID) {
+      while commands.isOpen(order.requestID, as: id) {
         try await timing.sleep(Self.lookInterval, .look)
-        guard let record = try? await api.ask(.GET, "\(order.path)/\(Endpoint.escaped(id))") else { continue }
+        let path = "\(order.path)/\(Endpoint.escaped(id))"
+        guard let record = try? await api.ask(.GET, path, isUrgent: order.isStop) else { continue }
         tell(commands.take(record, of: order.requestID))
       }
     } catch let error as APIError {
-      tell(commands.fail(order.requestID, CommandError.Code(rawValue: error.code.uppercased()), error.message))
+      tell(commands.refused(order.requestID, CommandError.Code(rawValue: error.code.uppercased()), error.message))
     } catch is CancellationError {
       return
     } catch {
-      tell(commands.fail(order.requestID, .signedOut, "There is no token, so nothing was sent: \(error)"))
+      tell(commands.refused(order.requestID, .signedOut, "There is no token, so nothing was sent: \(error)"))
     }
+  }
+
+  /// A stop is asked for again where the API may not have heard it, or could not take it just now; and goes over the connection that has
+  /// come about meanwhile.
+  private func ask(_ api: API, _ order: Order) async throws -> JSONObject {
+    for attempt in 1..<(order.isStop ? Self.stopTries : 1) {
+      do {
+        return try await api.ask(.POST, order.path, body: order.body, isUrgent: true)
+      } catch let error as APIError where error.isPassing {
+        try await timing.sleep(ReconnectSchedule.wait(beforeAttempt: attempt, random: timing.random()), .again)
+        guard commands.isUnnamed(order.requestID) else { throw error }
+        if order.isSpoken, state == .websocket, commands.add(self.attempt, of: order.requestID) { say(order.message) }
+      }
+    }
+    return try await api.ask(.POST, order.path, body: order.body, isUrgent: order.isStop)
   }
 }
 
@@ -103,10 +133,13 @@ extension MartletClient {
 private struct Order: Sendable {
   let requestID = UUID().uuidString
   let appliance: ApplianceID
+  let isStop: Bool
+  let isSpoken: Bool
   private let type: EventType
   private let data: [UInt8]
 
   init(_ command: MartletCommand, to appliance: String) throws(CommandError) {
+    (isStop, isSpoken) = (command.isStop, command.isSpoken)
     do {
       self.appliance = try ApplianceID(appliance)
       type = try EventType(command.type)

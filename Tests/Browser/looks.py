@@ -3,7 +3,7 @@ import asyncio
 import json
 import time
 
-from using import CHECKS, open_page, say
+from using import CHECKS, is_connected, open_page, say
 
 #: Every page, by the name of its picture. The last member is what must be there before it is looked at.
 PAGES = {
@@ -57,7 +57,7 @@ async def measure(page, stack, client):
     ready = await page.run("performance.getEntriesByType('navigation')[0].domInteractive")
     usable = await page.run("performance.getEntriesByName('fleet shown')[0]?.startTime")
     say(f"first page: HTML parsed after {ready:.0f} ms, {FLEET} appliances shown and usable after {usable:.0f} ms (kept login, loopback)")
-    await page.until("document.querySelector('#connection').dataset.state === 'websocket'")
+    await page.until(is_connected("websocket"))
     await asyncio.sleep(3)
     await page.run("""(() => {
         window.frames_ms = [];

@@ -14,7 +14,8 @@ from chromium import Page, chromium
 from hostile import show_hostile
 from looks import look_at_every_page, measure
 from scenes import (
-    look_as_a_guest, look_at_system, read_audit_log, run_experiment, set_heater, sign_in, start_cooker, survive_the_gateways,
+    look_as_a_guest, look_at_system, read_audit_log, run_experiment, set_heater, sign_in, start_cooker, stop_on_a_dead_connection,
+    survive_the_gateways,
     use_the_keyboard, watch_camera, watch_cooker, watch_fleet, watch_heater, watch_robot, zoom_into_history,
 )
 from stack import Stack
@@ -54,6 +55,7 @@ async def play(page, stack, client, greenhouse, receiver, guest, pictures, names
         "watches a camera": lambda: watch_camera(page, stack, pictures),
         "survives the death of both gateways": lambda: survive_the_gateways(page, stack, client),
         "looks right on every page": lambda: look_at_every_page(page, pictures),
+        "stops a cooker on a dead connection": lambda: stop_on_a_dead_connection(page, stack),
         "shows hostile texts as text": lambda: show_hostile(page, client, pictures),
         "is measured": lambda: measure(page, stack, client),
     }

@@ -7,7 +7,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
-from using import HERE, ExampleApp, api, check, log_in, open_page, order, say, shows, tell
+from using import HERE, ExampleApp, api, check, is_connected, log_in, open_page, order, say, shows, tell
 
 
 async def sign_in(page, stack):
@@ -19,7 +19,7 @@ async def sign_in(page, stack):
     await page.type("input[name=password]", stack.password)
     await page.press("button[type=submit]")
     await page.until("document.querySelectorAll('table.fleet tbody tr').length >= 6", "the fleet is shown")
-    await page.until("document.querySelector('#connection').dataset.state === 'websocket'", "the page is live")
+    await page.until(is_connected("websocket"), "the page is live")
 
 
 async def watch_fleet(page):
@@ -84,6 +84,25 @@ async def start_cooker(page, stack):
     await open_page(page, "#/appliances/EPIC-001", ".heat")
     await page.press_named("Resume")
     await page.until(shows("Done", ".command-line"), "the cooker goes on")
+
+
+async def stop_on_a_dead_connection(page, stack):
+    """Both gateways stand still, and nothing says so: the stop goes by the API long before a ping would tell."""
+    await open_page(page, "#/appliances/EPIC-001", "button.stop")
+    await page.until(is_connected("websocket"), "the page is live")
+    with stack.frozen("gateway-1", "gateway-2"):
+        await page.press("button.stop")
+        # From a ping alone it takes ten seconds and more.
+        await page.until(shows("Done", ".command-line"), "the cooker confirms the stop", 8)
+        await page.until(f"!({is_connected('websocket')})", "the page gives the connection up", 8)
+    await page.until(is_connected("websocket"), "the page comes back", 60)
+    await page.until(shows("Nothing is cooking"), "the cooker has stopped")
+    forget_attempts(page)
+
+
+def forget_attempts(page):
+    """The browser tells of each attempt that failed; nothing else may be among that."""
+    page.complaints = [text for text in page.complaints if "WebSocket connection to" not in text and "/ws" not in text]
 
 
 async def zoom_into_history(page):
@@ -312,14 +331,14 @@ async def survive_the_gateways(page, stack, client):
     await page.until(shows(mark()), "an event is seen live")
     bring_back = [stack.kill(name) for name in ("gateway-1", "gateway-2")]
     mark()
-    await page.until("document.querySelector('#connection').dataset.state === 'polling'", "the page falls back to polling", 30)
+    await page.until(is_connected("polling"), "the page falls back to polling", 30)
     say("both gateways are dead, and the page polls")
     await page.until(shows(mark()), "an event is seen by polling")
     mark()
     for start in bring_back:
         start()
     mark()
-    await page.until("document.querySelector('#connection').dataset.state === 'websocket'", "the page comes back", 60)
+    await page.until(is_connected("websocket"), "the page comes back", 60)
     last = mark()
     await page.until(shows(last), "events are live again")
     seen = await page.run("""[...document.querySelectorAll(".timeline li")]
@@ -329,5 +348,4 @@ async def survive_the_gateways(page, stack, client):
     await app.until(lambda told: last in json.dumps(told))
     heard = [int(told["data"]["message"].split()[1]) for told in app.end() if told["type"] == "mark"]
     assert heard == list(range(2, count + 1)), f"the example app heard the marks {heard}"
-    # The browser tells of each attempt that failed; nothing else may be among that.
-    page.complaints = [text for text in page.complaints if "WebSocket connection to" not in text and "/ws" not in text]
+    forget_attempts(page)

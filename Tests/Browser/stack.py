@@ -63,6 +63,18 @@ class Stack:
                     return int(entry.name)
         raise RuntimeError(f"no process of {name} is running")
 
+    @contextlib.contextmanager
+    def frozen(self, *names):
+        """Services that stand still, with their connections open."""
+        processes = [self.process(name) for name in names]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+
     def kill(self, name, by=signal.SIGKILL):
         """Kills a service; what brings it back is answered, and takes what else it is to be told by its environment."""
         identifier = self.process(name)

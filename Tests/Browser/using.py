@@ -88,6 +88,10 @@ def shows(text, place="#main"):
     return f"document.querySelector({json.dumps(place)})?.innerText.includes({json.dumps(text)})"
 
 
+def is_connected(state):
+    return f"document.querySelector('#connection').dataset.state === {json.dumps(state)}"
+
+
 async def check(page, about):
     """Contrast, names, focus and structure of the page as it stands."""
     wrong = await page.run(CHECKS)

@@ -91,6 +91,16 @@ import Testing
     #expect(try await log.openCommands(of: appliance).map(\.id) == [command.id])
   }
 
+  @Test func `a stop that comes again by the same name is a command of its own, and both are open`() async throws {
+    let desk = desk()
+    for _ in 0..<2 {
+      guard case .accepted = try await ask(desk, "cooking:stop", "{}") else { return #expect(Bool(false)) }
+    }
+    #expect(try await log.openCommands(of: appliance).map(\.id).sorted() == ["c-1", "c-2"])
+    let names = try await events().compactMap { try? JSONObject(parsing: $0.data).string("request_id") }
+    #expect(names == ["r-1", "r-1"])
+  }
+
   @Test func `an appliance without a dialect need not tell its status`() async throws {
     guard case .accepted = try await ask(desk(), "door.open", "{}", dialect: .generic) else { return #expect(Bool(false)) }
     try await say("offline")

@@ -21,12 +21,12 @@ await Promise.all(Array.from({ length: LANES }, async () => {
 await fetch("/report", { method: "POST", body: JSON.stringify(results) });
 
 async function play(script) {
-  const record = { states: [], events: [], waits_ms: [], subscribed: [], lost: [], commands: [], ignored: 0 };
+  const record = { states: [], events: [], waits_ms: [], answers_ms: [], subscribed: [], lost: [], commands: [], ignored: 0 };
   const client = new MartletClient({
     url: `ws://127.0.0.1:${settings.get("sockets")}/${script.name}/ws`,
     api: script.api === false ? undefined : `${location.origin}/${script.name}/api`,
     token: tokens(script.tokens),
-    clock: clock(script.random ?? 1, record.waits_ms),
+    clock: clock(script.random ?? 1, record),
   });
   const happened = reactions(script, client, record);
   client.onstate = ({ state }) => {
@@ -66,13 +66,14 @@ function tokens(list) {
   };
 }
 
-/** Time runs faster; what is waited for before an attempt is written down as the client asked for it. */
-function clock(random, waits_ms) {
+/** Time runs faster; what is waited for before an attempt, and for an answer to a ping, is written down as the client asked for it. */
+function clock(random, record) {
   return {
     now: () => performance.now() * SPEED,
     random: () => random,
     after(after_ms, fire, name) {
-      if (name === "retry") waits_ms.push(after_ms);
+      if (name === "retry") record.waits_ms.push(after_ms);
+      if (name === "pong") record.answers_ms.push(after_ms);
       const timer = setTimeout(fire, after_ms / SPEED);
       return () => clearTimeout(timer);
     },

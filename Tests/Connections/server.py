@@ -43,9 +43,11 @@ class Script:
         self.requests = list(self.text.get("requests", []))
         self.playing = 0
         self.failures = []
-        #: By id, which events were sent; and whether a command came to the API.
+        #: By id, which events were sent; and how many commands have come to the API that no step has waited for.
         self.sent = collections.defaultdict(threading.Event)
-        self.asked = threading.Event()
+        self.asked = threading.Semaphore(0)
+        #: The last message or request with a name of its own.
+        self.heard = {}
 
     @property
     def is_done(self):
@@ -78,11 +80,12 @@ class Script:
         if verb == "token" and token != what:
             self.fail(f"the client came with the token {token}, not {what}")
         elif verb == "expect":
-            self.heard = json.loads(await socket.recv())
-            if differs(what, self.heard):
-                self.fail(f"the client sent {json.dumps(self.heard)}, not {json.dumps(what)}")
+            message = json.loads(await socket.recv())
+            self.hear(message)
+            if differs(what, message):
+                self.fail(f"the client sent {json.dumps(message)}, not {json.dumps(what)}")
         elif verb == "asked":
-            await asyncio.to_thread(self.asked.wait, STEP_SECONDS)
+            await asyncio.to_thread(self.asked.acquire, timeout=STEP_SECONDS)
         elif verb == "echo":
             # Names the command that was heard last, as the server does.
             data = {"command_id": step["command_id"], "type": self.heard["type"], "request_id": self.heard["request_id"], "user_id": "demo", "data": {}}
@@ -107,14 +110,22 @@ class Script:
             except websockets.ConnectionClosed:
                 pass
 
+    def hear(self, message):
+        """Keeps a command, which has one name in whatever way it comes."""
+        if "request_id" not in message:
+            return
+        if self.heard.get("type") == message["type"] and self.heard["request_id"] != message["request_id"]:
+            self.fail(f"the {message['type']} came again as {message['request_id']}, not as {self.heard['request_id']}")
+        self.heard = message
+
     def answer(self, method, path, query, body):
         """Status, headers and JSON for a request to the API."""
         for place, known in enumerate(self.requests):
             if known["method"] == method and known["path"] == path and not differs(known.get("query", {}), query) and not differs(known.get("body", {}), body):
                 del self.requests[place]
                 if body:
-                    self.heard = {"appliance_id": path.split("/")[3], **body}
-                    self.asked.set()
+                    self.hear({"appliance_id": path.split("/")[3], **body})
+                    self.asked.release()
                 if "after" in known:
                     self.sent[known["after"]].wait(STEP_SECONDS)
                 return known.get("status", 200), known.get("headers", {}), known["answer"]

@@ -44,6 +44,40 @@ import Testing
     }
   }
 
+  @Test func `A stop goes its way by the API while every gateway stands still, and the connection is given up without a ping's turn`()
+    async throws
+  {
+    try await Backbone.run(appliances: [Self.cooker]) { backbone in
+      let nginx = try backbone.stack.nginx
+      let timing = Timing(
+        sleep: { duration, timer in try await Task.sleep(for: timer == .ping ? .seconds(3600) : duration) }, now: Timing.system.now,
+        random: Timing.system.random)
+      let client = try MartletClient(
+        url: "\(nginx.url)/ws", api: nginx.apiURL, token: { _ in backbone.token }, timing: timing, onProblem: { _ in })
+      try await backbone.stack.keepMartletctl(
+        "cooker", ["simulate", "epicura", Self.cooker, "--waits", "--interval", "0.2", "--speed", "1", "--commands", "obey"])
+      try await backbone.waitForRow("1", "SELECT count(*) FROM events WHERE type = 'appliance:status' AND data->>'status' = 'online'")
+      let states = Mailbox()
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await client.run() }
+        group.addTask { for await state in await client.states { await states.append(.string(state.rawValue)) } }
+        try await states.wait(for: "WebSocket") { $0.last == .string("websocket") ? () : nil }
+        #expect(try await steps(of: .cookingStart(recipeID: "recipe-dal-tadka"), client).last == "acknowledged")
+        for name in ["gateway-1", "gateway-2"] { try await backbone.stack.pause(name) }
+        #expect(try await steps(of: .cookingStop, client).last == "acknowledged")
+        try await states.wait(for: "giving up") { $0.count { $0 == .string("connecting") } == 2 ? () : nil }
+        for name in ["gateway-1", "gateway-2"] { try await backbone.stack.resume(name) }
+        try await states.wait(for: "return") { $0.last == .string("websocket") ? () : nil }
+        // What stands still already is stopped again.
+        #expect(try await steps(of: .cookingStop, client).last == "acknowledged")
+        group.cancelAll()
+        try await group.waitForAll()
+      }
+      let open = "SELECT count(*) FROM commands WHERE type = 'cooking:stop' AND state <> 'acknowledged'"
+      try await backbone.waitForRow("0", open)
+    }
+  }
+
   private func follow(_ client: MartletClient, numbers: Mailbox, cooking: Mailbox) async throws {
     for try await event in await client.events(of: [Self.numbered, Self.cooker]) {
       switch event.content {

@@ -25,6 +25,21 @@ import Testing
     #expect(connection.handle(.fired(.pong)) == [.drop])
   }
 
+  @Test func `A doubted connection has two seconds, which neither further doubts nor the next ping prolong, and any frame clears it`() {
+    var connection = live()
+    #expect(connection.handle(.doubted) == [.ping, .set(.pong, .seconds(2))])
+    #expect(connection.handle(.doubted).isEmpty)
+    #expect(connection.handle(.fired(.ping)) == [.ping, .set(.ping, .seconds(25))])
+    #expect(connection.handle(.frame) == [.cancel(.pong)])
+    #expect(connection.handle(.fired(.ping)).contains(.set(.pong, .seconds(10))))
+    #expect(connection.handle(.doubted) == [.ping, .set(.pong, .seconds(2))])
+    #expect(connection.handle(.fired(.pong)) == [.drop])
+    _ = connection.handle(.ended(.lost, random: 1))
+    #expect(connection.handle(.doubted).isEmpty)
+    _ = connection.handle(.connected)
+    #expect(connection.handle(.doubted) == [.ping, .set(.pong, .seconds(2))])
+  }
+
   @Test func `Rounds of polling follow each other until the WebSocket is back`() {
     var connection = Connection(hasAPI: true)
     _ = connection.handle(.start)

@@ -10,6 +10,7 @@ final class Record: Sendable {
     var lost: [String] = []
     var commands: [String] = []
     var waits_ms: [Double] = []
+    var answers_ms: [Double] = []
     var ignored = 0
     var reactions: [ConnectionScript.Reaction]
   }
@@ -43,6 +44,7 @@ final class Record: Sendable {
 
   func told(_ type: String, _ word: String) { content.withLock { $0.commands.append("\(type) \(word)") } }
   func waited(_ duration: Duration) { content.withLock { $0.waits_ms.append(duration / .milliseconds(1)) } }
+  func waitedForAnswer(_ duration: Duration) { content.withLock { $0.answers_ms.append(duration / .milliseconds(1)) } }
   func ignored() { content.withLock { $0.ignored += 1 } }
 
   private func happened(_ what: String) {
@@ -63,6 +65,7 @@ final class Record: Sendable {
       case "lost": .lines(content.lost)
       case "commands": .lines(content.commands)
       case "waits_ms": .numbers(content.waits_ms)
+      case "answers_ms": .numbers(content.answers_ms)
       case "ignored": .count(content.ignored)
       default: nil
       }

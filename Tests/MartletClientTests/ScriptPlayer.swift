@@ -71,13 +71,14 @@ struct ScriptPlayer: Sendable {
     }
   }
 
-  /// Time runs faster; what is waited for before an attempt is written down as the client asked for it.
+  /// Time runs faster; what is waited for before an attempt, and for an answer to a ping, is written down as the client asked for it.
   private func timing(_ record: Record) -> Timing {
     let start = ContinuousClock.now
     let random = script.random ?? 1
     return Timing(
       sleep: { duration, timer in
         if timer == .retry { record.waited(duration) }
+        if timer == .pong { record.waitedForAnswer(duration) }
         try await Task.sleep(for: duration / Self.speed)
       }, now: { (ContinuousClock.now - start) * Self.speed }, random: { random })
   }

@@ -14,6 +14,8 @@ const TIMES_MS = Object.freeze({
   ping: 25_000,
   /** For any frame after a ping. */
   pong: 10_000,
+  /** The same for the ping that asks whether a connection is still one. */
+  doubt: 2_000,
   poll: 1_500,
   /** Before the next try when a token could not be renewed just now. */
   renew: 10_000,
@@ -23,7 +25,8 @@ const TIMES_MS = Object.freeze({
  * `closed` is for good: by `close`, or because coming back would not help.
  * @typedef {"connecting" | "websocket" | "polling" | "closed"} ConnectionState
  *
- * @typedef {{ kind: "start" | "connected" | "frame" | "polled" | "expiring" | "renewalFailed" | "stop" }
+ * `doubted`: what should have been told at once was not.
+ * @typedef {{ kind: "start" | "connected" | "frame" | "doubted" | "polled" | "expiring" | "renewalFailed" | "stop" }
  *   | { kind: "ended", code: number, reason: string, random: number }
  *   | { kind: "timer", name: string }
  *   | { kind: "refused", code: number, reason: string }} Input
@@ -42,6 +45,8 @@ export class Connection {
   #failures = 0;
   /** Whether the next attempt, or the one under way, has a token that was made because another was refused. */
   #isRenewed = false;
+  /** Whether the pong under way is waited for only shortly. */
+  #isDoubted = false;
 
   /** @param {{ hasAPI: boolean }} options whether there is an API to poll */
   constructor({ hasAPI }) {
@@ -57,7 +62,8 @@ export class Connection {
     switch (input.kind) {
       case "start": return this.#connect();
       case "connected": return this.#connected();
-      case "frame": return this.state === "websocket" ? [cancel("pong")] : [];
+      case "frame": return this.#heard();
+      case "doubted": return this.#doubt();
       case "ended": return this.#ended(input);
       case "refused": return this.#close(input.code, input.reason);
       case "stop": return this.#close(1000, "");
@@ -74,8 +80,20 @@ export class Connection {
 
   #connected() {
     this.#failures = 0;
-    this.#isRenewed = false;
+    this.#isRenewed = this.#isDoubted = false;
     return [cancel("open"), cancel("poll"), timer("ping"), ...this.#become("websocket"), { do: "subscribe" }];
+  }
+
+  #heard() {
+    this.#isDoubted = false;
+    return this.state === "websocket" ? [cancel("pong")] : [];
+  }
+
+  /** Further doubts do not prolong the wait. */
+  #doubt() {
+    if (this.state !== "websocket" || this.#isDoubted) return [];
+    this.#isDoubted = true;
+    return [PING, timer("pong", TIMES_MS.doubt)];
   }
 
   #ended({ code, reason, random }) {
@@ -99,7 +117,7 @@ export class Connection {
       // The socket's own end follows.
       case "open":
       case "pong": return [{ do: "drop" }];
-      case "ping": return [{ do: "send", message: { type: "ping" } }, timer("pong"), timer("ping")];
+      case "ping": return [PING, ...(this.#isDoubted ? [] : [timer("pong")]), timer("ping")];
       case "poll": return this.state === "polling" ? [{ do: "poll" }] : [];
       case "renew": return this.state === "websocket" ? [{ do: "renew" }] : [];
       default: return [];
@@ -122,5 +140,6 @@ export class Connection {
   }
 }
 
-const timer = (name) => ({ do: "timer", name, after_ms: TIMES_MS[name] });
+const PING = { do: "send", message: { type: "ping" } };
+const timer = (name, after_ms = TIMES_MS[name]) => ({ do: "timer", name, after_ms });
 const cancel = (name) => ({ do: "cancel", name });

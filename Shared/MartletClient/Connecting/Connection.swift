@@ -6,6 +6,8 @@ struct Connection: Sendable {
     case connected
     /// Anything came.
     case frame
+    /// What should have been told at once was not.
+    case doubted
     case ended(Closing, random: Double)
     /// There is no token to be had any more.
     case signedOut
@@ -39,6 +41,8 @@ struct Connection: Sendable {
   private var failures = 0
   /// Whether the next attempt, or the one under way, has a token that was made because another was refused.
   private var isRenewed = false
+  /// Whether the pong under way is waited for only shortly.
+  private var isDoubted = false
 
   /// - Parameter hasAPI: whether there is an API to poll.
   init(hasAPI: Bool) { self.hasAPI = hasAPI }
@@ -48,7 +52,8 @@ struct Connection: Sendable {
     switch input {
     case .start: return connect()
     case .connected: return connected()
-    case .frame: return state == .websocket ? [.cancel(.pong)] : []
+    case .frame: return heard()
+    case .doubted: return doubt()
     case .ended(let closing, let random): return ended(closing, random)
     case .signedOut: return close(MartletError(.signedOut, SignedOut().description))
     case .polled: return state == .polling ? [.set(.poll, .milliseconds(1500))] : []
@@ -65,8 +70,20 @@ struct Connection: Sendable {
 
   private mutating func connected() -> [Action] {
     failures = 0
-    isRenewed = false
+    (isRenewed, isDoubted) = (false, false)
     return [.cancel(.open), .cancel(.poll), Self.nextPing] + become(.websocket) + [.subscribe]
+  }
+
+  private mutating func heard() -> [Action] {
+    isDoubted = false
+    return state == .websocket ? [.cancel(.pong)] : []
+  }
+
+  /// Further doubts do not prolong the wait.
+  private mutating func doubt() -> [Action] {
+    guard state == .websocket, !isDoubted else { return [] }
+    isDoubted = true
+    return [.ping, .set(.pong, .seconds(2))]
   }
 
   private mutating func ended(_ closing: Closing, _ random: Double) -> [Action] {
@@ -92,10 +109,10 @@ struct Connection: Sendable {
     case .retry: connect()
     // The socket's own end follows.
     case .open, .pong: [.drop]
-    case .ping: [.ping, .set(.pong, .seconds(10)), Self.nextPing]
+    case .ping: [.ping] + (isDoubted ? [] : [.set(.pong, .seconds(10))]) + [Self.nextPing]
     case .poll: state == .polling ? [.poll] : []
     case .renew: state == .websocket ? [.renew] : []
-    case .subscribe, .outcome, .look: []
+    case .subscribe, .outcome, .look, .word, .again: []
     }
   }
 

@@ -18,6 +18,10 @@ package enum TimerName: Hashable, Sendable {
   case outcome
   /// Between two looks at a command that the server took by the API.
   case look
+  /// For the server's word that it took a stop.
+  case word
+  /// Before the API is asked for a stop again.
+  case again
 }
 
 /// Time and randomness, in one place so that a test can bring its own.
