@@ -103,7 +103,7 @@ let package = Package(
 
     // For apps: no C module of ours is below it.
     shared("MartletClient", nio + ["Models", "ServerURL", asyncHTTPClient, nioHTTP, nioWebSocket, nioSSL]),
-    tests(of: "MartletClient", ["LocalStack", "Models", asyncHTTPClient, nio[0], nioSSL, subprocess]),
+    tests(of: "MartletClient", nio + ["LocalStack", "Models", asyncHTTPClient, nioSSL, subprocess]),
     .executableTarget(name: "AnyApp", dependencies: ["MartletClient"], path: "deploy/examples/AnyApp"),
 
     // Ports.
