@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// How many files and sockets this process may have open.
 package enum OpenFiles {

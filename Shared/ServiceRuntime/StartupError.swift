@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import NIOCore
 
 /// Why a service cannot start, in one sentence that names the thing and the remedy.

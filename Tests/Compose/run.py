@@ -14,9 +14,9 @@ import apps
 import tour
 from project import SERVICES, Project
 
-# What an image may have besides its base.
+# What the image of a service may have, over a base that has so much where it is the official one.
 IMAGE_BYTES_MAX = 120_000_000
-BASE = "debian:bookworm-slim"
+BASE, BASE_BYTES = "debian:bookworm-slim", 75_000_000
 APPS = 30
 
 
@@ -45,11 +45,11 @@ def images_are_small(project):
         return int(project.run("docker", "image", "inspect", "-f", "{{.Size}}", image))
 
     base = size(BASE)
-    for service in SERVICES + ["martletctl"]:
+    for service in SERVICES:
         added = size(f"martlet/{service}") - base
         say(f"image martlet/{service}: {added / 1e6:.0f} MB besides {BASE}")
-        if added > IMAGE_BYTES_MAX:
-            raise RuntimeError(f"the image of {service} has {added} bytes besides its base")
+        if BASE_BYTES + added > IMAGE_BYTES_MAX:
+            raise RuntimeError(f"the image of {service} has {added} bytes besides its base: over {IMAGE_BYTES_MAX} together")
 
 
 async def monitored(project):

@@ -75,6 +75,15 @@ import Testing
     }
   }
 
+  /// An image with all of Foundation has 40 MB more, most of them the calendars and languages of the world. What reads YAML needs it.
+  @Test func `What services run does without all of Foundation`() throws {
+    let elsewhere = ["Shared/LocalStack/", "Shared/MartletClient/", "Services/Martletctl/"]
+    for file in try SourceTree.files(in: "Shared") + SourceTree.files(in: "Services") where !elsewhere.contains(where: file.path.hasPrefix)
+    {
+      #expect(!file.imports.contains("Foundation"), "\(file.path) imports Foundation: FoundationEssentials and Glibc have to do")
+    }
+  }
+
   @Test func `Executables only start what their library builds`() throws {
     let executables = try (SourceTree.files(in: "Shared") + SourceTree.files(in: "Services")).filter { $0.path.contains("/Main/") }
     for file in executables { #expect(file.lines.count <= 60, "\(file.path) has \(file.lines.count) lines") }

@@ -1,5 +1,7 @@
 internal import Digests
-internal import Foundation
+internal import FoundationEssentials
+// Normal forms are not public in Swift yet, and Foundation's way to them needs all of Foundation.
+@_spi(_Unicode) internal import Swift
 
 /// A password as it is kept: `$scrypt$ln=15,r=8,p=1$<salt>$<hash>`, in the manner of the PHC string format, base64 without padding.
 struct PasswordHash: Sendable {
@@ -30,7 +32,7 @@ struct PasswordHash: Sendable {
   }
 
   /// One form for what looks the same on every keyboard (Unicode's NFC).
-  private static func bytes(of password: String) -> [UInt8] { Array(password.precomposedStringWithCanonicalMapping.utf8) }
+  private static func bytes(of password: String) -> [UInt8] { Array(String(String.UnicodeScalarView(password._nfc)).utf8) }
 
   private static func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString().replacing("=", with: "") }
 

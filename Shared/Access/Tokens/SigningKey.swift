@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 internal import JWTKit
 
 /// A key that checks signatures, with the one algorithm that it is good for.

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// Reads small files whole, with a bound.
 package enum BoundedFile {
@@ -17,7 +17,7 @@ package enum BoundedFile {
     var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
     var filled = 0
     while filled < bytes.count {
-      let count = bytes.withUnsafeMutableBytes { Foundation.read(descriptor, $0.baseAddress! + filled, $0.count - filled) }
+      let count = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + filled, $0.count - filled) }
       if count == 0 { break }
       guard count > 0 else {
         if errno == EINTR { continue }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Where texts for variables come from: the command line, the environment, and the file that `MARTLET_CONFIG_FILE` names.
 package struct ConfigurationSources: Sendable {
@@ -54,16 +54,8 @@ package struct ConfigurationSources: Sendable {
       let member = context.codingPath.first.map { "in which \($0.stringValue) is not" } ?? "which does not hold an object whose members are"
       throw unusable("is JSON \(member) a text, a number, true or false")
     } catch {
-      throw unusable("is not a JSON object like {\"MARTLET_LOG_LEVEL\": \"debug\"}\(position(error))")
+      throw unusable("is not a JSON object like {\"MARTLET_LOG_LEVEL\": \"debug\"}")
     }
-  }
-
-  /// Foundation's words for where the JSON ends to be JSON, when it has any.
-  private static func position(_ error: any Error) -> String {
-    guard case DecodingError.dataCorrupted(let context) = error, let cause = context.underlyingError as NSError?,
-      let words = cause.userInfo[NSDebugDescriptionErrorKey] as? String
-    else { return "" }
-    return " (\(words.trimmingCharacters(in: .punctuationCharacters)))"
   }
 
   /// A member's value as the text that the environment would have had.

@@ -1,5 +1,5 @@
 import Configuration
-import Foundation
+import FoundationEssentials
 
 /// The texts that were given for a service's variables, and the typed reading of them.
 ///
@@ -164,9 +164,9 @@ package struct ConfigurationValues: Sendable {
     var text = optionalString(variable) ?? ""
     if let at = text.lastIndex(of: "@") {
       // Even where it is no proper address: what stands before the @ may be one that was mistyped.
-      let start = text.range(of: "://").map { min($0.upperBound, at) } ?? text.startIndex
+      let start = text.firstRange(of: "://").map { min($0.upperBound, at) } ?? text.startIndex
       text.replaceSubrange(start..<at, with: "…")
-    } else if text.range(of: "password", options: .caseInsensitive) != nil {
+    } else if text.lowercased().contains("password") {
       return "(not shown: it holds a password)"
     }
     return text.count > 120 ? text.prefix(120) + "…" : text

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// Writes to a file descriptor, unbuffered.
 package enum DescriptorOutput {
@@ -8,7 +8,7 @@ package enum DescriptorOutput {
     bytes.withUnsafeBytes { buffer in
       var offset = 0
       while offset < buffer.count {
-        let count = Foundation.write(descriptor, buffer.baseAddress! + offset, buffer.count - offset)
+        let count = Glibc.write(descriptor, buffer.baseAddress! + offset, buffer.count - offset)
         if count > 0 {
           offset += count
         } else if errno == EAGAIN {

@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// What Prometheus' own clients tell about a process, from Linux' `/proc`.
 enum ProcessMetrics {

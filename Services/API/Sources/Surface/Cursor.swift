@@ -1,5 +1,5 @@
 import Digests
-import Foundation
+import FoundationEssentials
 
 /// Where the next page begins, as a text that means nothing to clients. It belongs to one question: with another one it is refused.
 struct Cursor: Hashable, Sendable {

@@ -1,5 +1,5 @@
 internal import Digests
-internal import Foundation
+internal import FoundationEssentials
 internal import Models
 
 /// The STUN and TURN servers that both ends are told of.
