@@ -249,7 +249,7 @@ let package = Package(
         ["Access", "APIMain", "LocalStack", "MartletctlMain", "Models", "MQTTClient", "SignalingMain", "Store", subprocess]),
       .testTarget(
         name: "IntegrationTests",
-        dependencies: [
+        dependencies: nio + [
           "AnyApp", "LocalStack", "LocalStackMain", "APIMain", "GatewayMain", "IngestMain", "MartletClient", "PersisterMain", "RulesMain",
           "SignalingMain", "MartletctlMain", subprocess,
         ],

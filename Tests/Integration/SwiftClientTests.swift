@@ -48,21 +48,7 @@ import Testing
     async throws
   {
     try await Backbone.run(appliances: [Self.cooker]) { backbone in
-      let nginx = try backbone.stack.nginx
-      let timing = Timing(
-        sleep: { duration, timer in try await Task.sleep(for: timer == .ping ? .seconds(3600) : duration) }, now: Timing.system.now,
-        random: Timing.system.random)
-      let client = try MartletClient(
-        url: "\(nginx.url)/ws", api: nginx.apiURL, token: { _ in backbone.token }, timing: timing, onProblem: { _ in })
-      try await backbone.stack.keepMartletctl(
-        "cooker", ["simulate", "epicura", Self.cooker, "--waits", "--interval", "0.2", "--speed", "1", "--commands", "obey"])
-      try await backbone.waitForRow("1", "SELECT count(*) FROM events WHERE type = 'appliance:status' AND data->>'status' = 'online'")
-      let states = Mailbox()
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await client.run() }
-        group.addTask { for await state in await client.states { await states.append(.string(state.rawValue)) } }
-        try await states.wait(for: "WebSocket") { $0.last == .string("websocket") ? () : nil }
-        #expect(try await steps(of: .cookingStart(recipeID: "recipe-dal-tadka"), client).last == "acknowledged")
+      try await cook(backbone, at: "127.0.0.1:\(backbone.stack.nginx.port)", without: [.ping]) { client, states in
         for name in ["gateway-1", "gateway-2"] { try await backbone.stack.pause(name) }
         #expect(try await steps(of: .cookingStop, client).last == "acknowledged")
         try await states.wait(for: "giving up") { $0.count { $0 == .string("connecting") } == 2 ? () : nil }
@@ -70,11 +56,51 @@ import Testing
         try await states.wait(for: "return") { $0.last == .string("websocket") ? () : nil }
         // What stands still already is stopped again.
         #expect(try await steps(of: .cookingStop, client).last == "acknowledged")
-        group.cancelAll()
-        try await group.waitForAll()
       }
       let open = "SELECT count(*) FROM commands WHERE type = 'cooking:stop' AND state <> 'acknowledged'"
       try await backbone.waitForRow("0", open)
+    }
+  }
+
+  @Test func `A stop goes by a new connection at its first try when all that are kept are gone without a word`() async throws {
+    try await Backbone.run(appliances: [Self.cooker], gateways: 1) { backbone in
+      try await Relay.run(to: "127.0.0.1", backbone.stack.nginx.port) { relay in
+        try await cook(backbone, at: relay.address, without: [.ping, .again]) { client, states in
+          // The API keeps this one's connection.
+          let refusal = await #expect(throws: CommandError.self) {
+            try await client.send(MartletCommand(type: "fan:start"), to: Self.cooker)
+          }
+          #expect(refusal?.code == .invalidCommand)
+          try await relay.fallSilent()
+          #expect(try await steps(of: .cookingStop, client).last == "acknowledged")
+          try await states.wait(for: "return") { $0.suffix(2) == [.string("connecting"), .string("websocket")] && $0.count > 2 ? () : nil }
+        }
+      }
+    }
+  }
+
+  /// Runs `body` with a client that has started a cooker, and whose waits of some kinds never end.
+  private func cook(
+    _ backbone: Backbone, at address: String, without never: Set<TimerName>,
+    _ body: @escaping @Sendable (MartletClient, Mailbox) async throws -> Void
+  ) async throws {
+    let timing = Timing(
+      sleep: { duration, timer in try await Task.sleep(for: never.contains(timer) ? .seconds(3600) : duration) },
+      now: Timing.system.now, random: Timing.system.random)
+    let client = try MartletClient(
+      url: "ws://\(address)/ws", api: "http://\(address)/api", token: { _ in backbone.token }, timing: timing, onProblem: { _ in })
+    try await backbone.stack.keepMartletctl(
+      "cooker", ["simulate", "epicura", Self.cooker, "--waits", "--interval", "0.2", "--speed", "1", "--commands", "obey"])
+    try await backbone.waitForRow("1", "SELECT count(*) FROM events WHERE type = 'appliance:status' AND data->>'status' = 'online'")
+    let states = Mailbox()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await client.run() }
+      group.addTask { for await state in await client.states { await states.append(.string(state.rawValue)) } }
+      try await states.wait(for: "WebSocket") { $0.last == .string("websocket") ? () : nil }
+      #expect(try await steps(of: .cookingStart(recipeID: "recipe-dal-tadka"), client).last == "acknowledged")
+      try await body(client, states)
+      group.cancelAll()
+      try await group.waitForAll()
     }
   }
 
