@@ -94,8 +94,7 @@ compose-down: ## Stop the containers; their data stays
 .PHONY: test-compose
 test-compose: ## Try the compose file: a tour of every dialect, then kill, scale and restart under load (wants Docker with Compose)
 	@deploy/install-packages python3-websockets python3-paho-mqtt openssl
-	/usr/bin/python3 Tests/Compose/run.py
-	@.ci/compose passed
+	fingerprint=$$(.ci/compose fingerprint) && /usr/bin/python3 Tests/Compose/run.py && .ci/compose passed $$fingerprint
 
 .PHONY: bench
 bench: build ## Measure throughput, latency and memory, and print the figures

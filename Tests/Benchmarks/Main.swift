@@ -18,6 +18,7 @@ struct Bench: AsyncParsableCommand {
   @Option(help: "Events of ten readings for the engine of the rules.") var engineEvents = 50_000
   @Flag(help: "Measure only the rules.") var onlyRules = false
   @Flag(help: "Measure only webhooks.") var onlyWebhooks = false
+  @Flag(help: "Measure only stops to a cooker.") var onlyStops = false
   @Flag(help: "Measure only a robot's stops and its events to consoles.") var onlyRobots = false
   @Option(help: "Instead, tell each minute of so many what every service has in memory under a steady load.") var minutes: Int?
 
@@ -42,6 +43,7 @@ struct Bench: AsyncParsableCommand {
       let scene = try await Scene(stack)
       Report.heading()
       if let minutes { return try await MemoryBench(scene: scene, minutes: minutes).run() }
+      if onlyStops { return try await StopBench(scene: scene, stopCount: stops).run() }
       if onlyRobots { return try await RobotBench(scene: scene, stopCount: stops).run() }
       try await WebhookBench(scene: scene, messageCount: webhookMessages).run()
       if onlyWebhooks { return }
@@ -51,7 +53,7 @@ struct Bench: AsyncParsableCommand {
       try await RobotBench(scene: scene, stopCount: stops).run()
       try await IdleBench(scene: scene, connectionCount: idle).run()
     }
-    if !onlyWebhooks, !onlyRobots, minutes == nil { try await measureRules() }
+    if !onlyWebhooks, !onlyStops, !onlyRobots, minutes == nil { try await measureRules() }
   }
 
   private func measureRules() async throws {

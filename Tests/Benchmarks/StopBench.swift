@@ -7,7 +7,6 @@ import MQTTClient
 import Models
 import NIOPosix
 import RedisClient
-import Synchronization
 
 /// From the acceptance of a `cooking:stop` to the device's socket, idle and while the same appliance floods the broker with telemetry.
 struct StopBench {
@@ -26,38 +25,43 @@ struct StopBench {
       for await _ in device.subscribed { break }
       var stops = Stops(desk: CommandDesk(log: log), appliance: appliance, publisher: device.publisher, heard: heard.makeAsyncIterator())
       report("idle", try await stops.times_us { $0 < stopCount })
-      try await flooded(appliance, &stops)
+      for rate in [2_000, 5_000, 10_000, 20_000] { try await flooded(appliance, rate: rate, &stops) }
       group.cancelAll()
     }
   }
 
-  /// From four publishers, again and again until the stops are through. `mosquitto_pub -l` ends early past 65,535 messages, so each goes in parts.
-  private func flooded(_ appliance: ApplianceID, _ stops: inout Stops) async throws {
-    let lines = (0..<Self.floodPartCount).map {
-      #"{"session_id":"bench","current_stage":3,"temperature":148.5,"time_remaining_s":\#($0)}"# + "\n"
-    }
-    let (mosquitto, isOver, text) = (try scene.stack.mosquitto, Flag(), lines.joined())
-    let start = ContinuousClock.now
-    try await withThrowingTaskGroup(of: Int.self) { group in
-      for _ in 0..<4 {
-        group.addTask {
-          var count = 0
-          while !isOver.isRaised.load(ordering: .relaxed) {
-            try await mosquitto.publish("-q", "1", "-t", "epicura/\(appliance)/session/progress", "-l", input: text, limit: .seconds(300))
-            count += Self.floodPartCount
-          }
-          return count
-        }
+  /// With `rate` events a second on their way, as far as they go through.
+  private func flooded(_ appliance: ApplianceID, rate: Int, _ stops: inout Stops) async throws {
+    let program = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "flood.py").path(percentEncoded: false)
+    let environment = try scene.stack.mosquitto.clientEnvironment(.simulator)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        try await Tool.run(
+          ["/usr/bin/python3", program, "epicura/\(appliance)/session/progress", "\(rate)"], environment: environment, limit: .seconds(300))
       }
+      try await Task.sleep(for: .seconds(3))
+      let (start, before) = (ContinuousClock.now, try await appended(appliance))
       let times = try await stops.times_us { $0 < stopCount }
-      isOver.isRaised.store(true, ordering: .relaxed)
-      let count = try await group.reduce(0, +)
-      let rate = Double(count) / (ContinuousClock.now - start).seconds
-      report("under \(Report.rounded(rate, 0)) events/s of the same appliance", times)
+      let taken = Double(try await appended(appliance) - before) / (ContinuousClock.now - start).seconds
+      report("under \(Report.rounded(taken, 0)) events/s of the same appliance", times)
+      group.cancelAll()
+    }
+    // What is still on its way is not to be part of the next figure.
+    var (before, now) = (-1, try await appended(appliance))
+    while now != before {
+      try await Task.sleep(for: .seconds(1))
+      (before, now) = (now, try await appended(appliance))
     }
   }
 
-  private static let floodPartCount = 10_000
+  /// How many events the log has taken in, of the appliance's shard.
+  private func appended(_ appliance: ApplianceID) async throws -> Int {
+    let lines = try await scene.stack.redis.cli("XINFO", "STREAM", Bus.events(Bus.shard(of: appliance))).split(separator: "\n")
+    guard let name = lines.firstIndex(of: "entries-added"), let count = Int(lines[name + 1]) else {
+      throw BenchError(description: "Redis does not say how much the log has taken in")
+    }
+    return count
+  }
 
   private func report(_ what: String, _ times: [Int]) {
     let sorted = times.sorted()
@@ -92,10 +96,6 @@ struct StopBench {
     configuration.clientID = "bench-device-answers"
     return (subscriber, try MQTTPublisher(configuration: configuration, logger: Self.quiet), subscribed)
   }
-}
-
-private final class Flag: Sendable {
-  let isRaised = Atomic<Bool>(false)
 }
 
 /// One stop after the other, each answered by its device before the next.

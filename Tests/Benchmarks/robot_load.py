@@ -3,7 +3,8 @@
 robot_load.py URL ROBOT STOPS     the token comes from TOKEN; mosquitto_pub and mosquitto_sub find the broker by XDG_CONFIG_HOME
 
 Stops go one after the other, each answered by the robot before the next: first idle, then while the robot says 1,000 events a second and ten of the consoles do not read. Each line of standard output is
-a name, a tab and a figure. Publisher, consoles and stops are one process, so the figures have its own delays in them.
+a name, a tab and a figure. What floods and the hundred consoles are a process of their own (`robot_load.py flood URL ROBOT`), so that their work delays no stop but by taking the processor; eighty of the
+consoles only empty their sockets, and ten count what comes.
 """
 import asyncio
 import collections
@@ -14,7 +15,7 @@ import time
 
 import websockets
 
-CONSOLES, SLOW, WARM_UP_SECONDS = 100, 10, 2
+CONSOLES, SLOW, COUNTING, WARM_UP_SECONDS = 100, 10, 10, 2
 # Events a second of each type, 1,000 together.
 FLOOD = {"telemetry.realtime": 700, "mission.progress": 200, "module.status_change": 100}
 DATA = {
@@ -101,12 +102,19 @@ async def stops_ms(url, robot_id, robot, count):
     return times
 
 
+# MARK: The flood
+
+
+class Drain(asyncio.Protocol):
+    """Reads, and does nothing with it."""
+
+
 async def count_events(socket, counts):
     async for message in socket:
         counts[json.loads(message)["type"]] += 1
 
 
-async def flood(robot_id):
+async def publish(robot_id):
     publishers = {kind: await publisher(f"oht50/{robot_id}/{kind}") for kind in FLOOD}
     lines = {kind: json.dumps({"type": kind, "data": data}).encode() + b"\n" for kind, data in DATA.items()}
     next_step = time.monotonic()
@@ -121,34 +129,53 @@ async def flood(robot_id):
             process.terminate()
 
 
+async def flood(url, robot_id):
+    """Says when it flows, and until its input ends counts what reaches a console."""
+    subscribe = {"type": "subscribe", "events": ["*"], "appliance_id": robot_id}
+    sockets = [await connect(url, subscribe) for _ in range(CONSOLES)]
+    slow, counting, others = sockets[:SLOW], sockets[SLOW:SLOW + COUNTING], sockets[SLOW + COUNTING:]
+    for socket in slow:
+        socket.transport.pause_reading()
+    for socket in others:
+        socket.transport.set_protocol(Drain())
+    counts = [collections.Counter() for _ in counting]
+    tasks = [asyncio.create_task(count_events(*pair)) for pair in zip(counting, counts)]
+    tasks.append(asyncio.create_task(publish(robot_id)))
+    await asyncio.sleep(WARM_UP_SECONDS)
+    before, begun = [counter.copy() for counter in counts], time.monotonic()
+    print("flows", flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    seconds = time.monotonic() - begun
+    for kind, events in FLOOD.items():
+        rates = [(now[kind] - then[kind]) / seconds for now, then in zip(counts, before)]
+        row(f"{kind} at {events} events/s, as it reached a console", rates, "/s", 1)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for socket in sockets:
+        socket.transport.abort()
+
+
 async def main(url, robot_id, count):
     robot = Robot()
     await robot.start(robot_id)
     await asyncio.wait_for(heard(url, robot_id, robot), 60)
     row("emergency_stop to the robot's socket, idle", await stops_ms(url, robot_id, robot, count), "ms", 2)
-
-    subscribe = {"type": "subscribe", "events": ["*"], "appliance_id": robot_id}
-    sockets = [await connect(url, subscribe) for _ in range(CONSOLES)]
-    counts = [collections.Counter() for _ in sockets[SLOW:]]
-    # The others take nothing out of their sockets.
-    for socket in sockets[:SLOW]:
-        socket.transport.pause_reading()
-    tasks = [asyncio.create_task(count_events(*pair)) for pair in zip(sockets[SLOW:], counts)]
-    tasks.append(asyncio.create_task(flood(robot_id)))
-    await asyncio.sleep(WARM_UP_SECONDS)
-    before, begun = [counter.copy() for counter in counts], time.monotonic()
-    times = await stops_ms(url, robot_id, robot, count)
-    seconds = time.monotonic() - begun
-    rates = {kind: [(now[kind] - then[kind]) / seconds for now, then in zip(counts, before)] for kind in FLOOD}
-    row(f"the same, while {sum(FLOOD.values())} events/s flow to {CONSOLES} consoles, {SLOW} of them without reading", times, "ms", 2)
-    for kind, values in rates.items():
-        row(f"{kind} at {FLOOD[kind]} events/s, as it reached a console", values, "/s", 1)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await robot.end()
-    for socket in sockets:
-        socket.transport.abort()
+    load = await asyncio.create_subprocess_exec(
+        sys.executable, __file__, "flood", url, robot_id, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+    try:
+        if await load.stdout.readline() != b"flows\n":
+            raise RuntimeError("the consoles did not come about")
+        times = await stops_ms(url, robot_id, robot, count)
+        row(f"the same, while {sum(FLOOD.values())} events/s flow to {CONSOLES} consoles, {SLOW} of them without reading", times, "ms", 2)
+        sys.stdout.write((await load.communicate(b""))[0].decode())
+    finally:
+        if load.returncode is None:
+            load.terminate()
+        await robot.end()
 
 
-asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+if sys.argv[1] == "flood":
+    asyncio.run(flood(*sys.argv[2:]))
+else:
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
