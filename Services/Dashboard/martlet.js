@@ -343,7 +343,7 @@ export class MartletClient {
     this.#handle({ kind: "doubted" });
   }
 
-  /** A stop goes by the API as well. The device may hear it twice then, which is one stop. */
+  /** A stop goes by the API as well. The device may hear it more than once then, which is one stop. */
   #rescue(command) {
     if (command.isStop && this.#api && !command.isByAPI) this.#sendByAPI(command);
   }
@@ -376,23 +376,34 @@ export class MartletClient {
   }
 
   /**
-   * A stop is asked for again where the API may not have heard it, or could not take it just now; and goes over the connection that has
-   * come about meanwhile.
+   * A stop is asked for again until there is an answer, while the questions before it go on: each may have gone by a kept connection that is
+   * gone without a word. It goes over the WebSocket that has come about meanwhile, too.
+   * @returns {Promise<any>} the first answer; else the last error
    */
-  async #order(command, path) {
+  #order(command, path) {
     const { type, request_id, data } = command;
     const body = { type, request_id, ...(data && { data }) };
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#api.ask("POST", path, { body, ...command.patience });
-      } catch (error) {
+    let [left, open, failure] = [command.isStop ? STOP_TRIES : 1, 0, undefined];
+    return new Promise((resolve, reject) => {
+      const ask = () => {
+        [left, open] = [left - 1, open + 1];
+        this.#api.ask("POST", path, { body, ...command.patience }).then(resolve, failed);
+        if (left > 0) this.#timers.set(`again ${request_id}`, reconnectDelay_ms(1, this.#clock.random()), next);
+      };
+      const failed = (error) => {
+        [open, failure] = [open - 1, error];
         const isPassing = error instanceof APIError && (error.status === 0 || error.status >= 500);
-        if (!command.isStop || !isPassing || attempt === STOP_TRIES) throw error;
-        await new Promise((over) => this.#timers.set(`again ${request_id}`, reconnectDelay_ms(attempt, this.#clock.random()), over));
-        if (!this.#commands.isOpen(command) || command.named.size > 0) throw error;
+        if (!isPassing || (open === 0 && left === 0)) reject(error);
+      };
+      const next = () => {
+        // What was told meanwhile is not asked for any more.
+        if (!this.#commands.isOpen(command) || command.named.size > 0) left = 0;
+        if (left === 0) return open === 0 && reject(failure);
         if (command.isSpoken && this.state === "websocket" && command.connection !== this.#attempt) this.#sendByConnection(command);
-      }
-    }
+        ask();
+      };
+      ask();
+    }).finally(() => this.#timers.cancel(`again ${request_id}`));
   }
 
   /** Looks at the command until it is settled, by what is seen here or by its events. */

@@ -6,6 +6,7 @@ server.py [CERTIFICATE KEY]     serves until it or who started it is ended, by T
 """
 import asyncio
 import collections
+import contextlib
 import http
 import http.server
 import json
@@ -46,6 +47,8 @@ class Script:
         #: By id, which events were sent; and how many commands have come to the API that no step has waited for.
         self.sent = collections.defaultdict(threading.Event)
         self.asked = threading.Semaphore(0)
+        #: By path, the last command by the API and its answer.
+        self.answered = {}
         #: The last message or request with a name of its own.
         self.heard = {}
 
@@ -118,17 +121,25 @@ class Script:
             self.fail(f"the {message['type']} came again as {message['request_id']}, not as {self.heard['request_id']}")
         self.heard = message
 
+    def give(self, known, path, body):
+        """The answer that a script has."""
+        if body:
+            self.hear({"appliance_id": path.split("/")[3], **body})
+            self.asked.release()
+        if "after" in known:
+            self.sent[known["after"]].wait(STEP_SECONDS)
+        return known.get("status", 200), known.get("headers", {}), known["answer"]
+
     def answer(self, method, path, query, body):
         """Status, headers and JSON for a request to the API."""
         for place, known in enumerate(self.requests):
             if known["method"] == method and known["path"] == path and not differs(known.get("query", {}), query) and not differs(known.get("body", {}), body):
                 del self.requests[place]
                 if body:
-                    self.hear({"appliance_id": path.split("/")[3], **body})
-                    self.asked.release()
-                if "after" in known:
-                    self.sent[known["after"]].wait(STEP_SECONDS)
-                return known.get("status", 200), known.get("headers", {}), known["answer"]
+                    self.answered[path] = known
+                return self.give(known, path, body)
+        if body and path in self.answered:
+            return self.give(self.answered[path], path, body)
         if method == "GET" and path.endswith("/events"):
             return 200, {}, {"events": [], "next_cursor": None}
         self.fail(f"the client asked {method} {path} {query} {json.dumps(body)}, which the script does not know")
@@ -192,8 +203,10 @@ def http_handler(scripts, report):
             self.send_response(status)
             for key, header in {"Content-Type": "application/json", "Content-Length": str(len(text)), **headers}.items():
                 self.send_header(key, header)
-            self.end_headers()
-            self.wfile.write(text)
+            # Who asked may not wait for the answer any more.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self.end_headers()
+                self.wfile.write(text)
 
         def log_message(self, *arguments):
             pass

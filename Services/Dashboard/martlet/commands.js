@@ -29,8 +29,8 @@ export const OUTCOME_LIMIT_MS = 45_000;
 /** The server tells within milliseconds that it took a stop. After this much of silence the stop goes by the API, too. */
 export const STOP_WORD_MS = 1_000;
 
-/** A stop that the API does not answer is asked for this often. */
-export const STOP_TRIES = 3;
+/** A stop that the API does not answer is asked for this often, one try within a second of the other. */
+export const STOP_TRIES = 10;
 const STOP_ANSWER_MS = 3_000;
 
 /** Errors of an appliance that may be about a command to it. */
