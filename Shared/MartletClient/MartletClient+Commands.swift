@@ -10,8 +10,8 @@ extension MartletClient {
   private static let lookInterval = Duration.seconds(1)
   /// The server tells within milliseconds that it took a stop. After this much of silence the stop goes by the API, too.
   private static let stopWordLimit = Duration.seconds(1)
-  /// So often is a stop asked for that the API does not answer.
-  private static let stopTries = 3
+  /// So often is a stop asked for that the API does not answer, one try within a second of the other.
+  private static let stopTries = 10
 
   /// Sends a command, and waits for the appliance's own word, 45 seconds at most.
   ///
@@ -78,7 +78,7 @@ extension MartletClient {
   }
 
   /// A stop of which nothing was told does not wait until the connection is given up, which may be gone without a word. The device may hear
-  /// it twice then, which is one stop.
+  /// it more than once then, which is one stop.
   private func doubt(_ order: Order) async {
     do { try await timing.sleep(Self.stopWordLimit, .word) } catch { return }
     guard commands.isUnheard(order.requestID) else { return }
@@ -113,19 +113,52 @@ extension MartletClient {
     }
   }
 
-  /// A stop is asked for again where the API may not have heard it, or could not take it just now; and goes over the connection that has
-  /// come about meanwhile.
+  private enum Turn: Sendable {
+    case answered(Result<JSONObject, any Error>)
+    case next
+  }
+
+  /// A stop is asked for again until there is an answer, while the questions before it go on. It goes over the WebSocket that has come about
+  /// meanwhile, too. Throws the last error.
   private func ask(_ api: API, _ order: Order) async throws -> JSONObject {
-    for attempt in 1..<(order.isStop ? Self.stopTries : 1) {
-      do {
-        return try await api.ask(.POST, order.path, body: order.body, isUrgent: true)
-      } catch let error as APIError where error.isPassing {
-        try await timing.sleep(ReconnectSchedule.wait(beforeAttempt: attempt, random: timing.random()), .again)
-        guard commands.isUnnamed(order.requestID) else { throw error }
-        if order.isSpoken, state == .websocket, commands.add(self.attempt, of: order.requestID) { say(order.message) }
+    var left = order.isStop ? Self.stopTries : 1
+    var failure: any Error = CancellationError()
+    return try await withThrowingTaskGroup(of: Turn.self) { group in
+      defer { group.cancelAll() }
+      func ask() {
+        left -= 1
+        group.addTask { .answered(await Self.ask(api, order)) }
+        guard left > 0 else { return }
+        let wait = ReconnectSchedule.wait(beforeAttempt: 1, random: timing.random())
+        group.addTask { [timing] in
+          try await timing.sleep(wait, .again)
+          return .next
+        }
       }
+      ask()
+      while let turn = try await group.next() {
+        switch turn {
+        case .answered(.success(let record)): return record
+        case .answered(.failure(let error)):
+          guard (error as? APIError)?.isPassing == true else { throw error }
+          failure = error
+        case .next:
+          // What was told meanwhile is not asked for any more.
+          guard commands.isUnnamed(order.requestID) else {
+            left = 0
+            continue
+          }
+          if order.isSpoken, state == .websocket, commands.add(attempt, of: order.requestID) { say(order.message) }
+          ask()
+        }
+      }
+      // No try is left, and none open.
+      throw failure
     }
-    return try await api.ask(.POST, order.path, body: order.body, isUrgent: order.isStop)
+  }
+
+  private static func ask(_ api: API, _ order: Order) async -> Result<JSONObject, any Error> {
+    do { return .success(try await api.ask(.POST, order.path, body: order.body, isUrgent: order.isStop)) } catch { return .failure(error) }
   }
 }
 
