@@ -29,6 +29,8 @@ final class SubscriberLoop: BrokerConversation {
   private let configuration: MQTTConfiguration
   private let subscriptions: [MQTTSubscription]
   private let limits: MQTTSubscriber.Limits
+  /// Whether each connection has to be prepared.
+  private let isPrepared: Bool
   private let mailbox: Mailbox<Letter>
   private let assignments: AsyncThrowingStream<Assignment, any Error>.Continuation
   private let tell: @Sendable (MQTTConnectionEvent) -> Void
@@ -42,9 +44,6 @@ final class SubscriberLoop: BrokerConversation {
   /// For MQTT 3.1.1, whose messages cannot carry one.
   private var sessionToken = SubscriberLoop.randomToken()
 
-  private let isPrepared: Bool
-
-  /// - Parameter isPrepared: whether each connection has to be prepared.
   init(
     _ configuration: MQTTConfiguration, _ subscriptions: [MQTTSubscription], _ limits: MQTTSubscriber.Limits, isPrepared: Bool,
     mailbox: Mailbox<Letter>, assignments: AsyncThrowingStream<Assignment, any Error>.Continuation,

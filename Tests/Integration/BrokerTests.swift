@@ -47,6 +47,20 @@ import Testing
     }
   }
 
+  @Test func `With a shared subscription every replica hears some of it`() async throws {
+    let load = NumberedLoad(appliances: ["SHARED-1", "SHARED-2"], telemetryCount: 500, discreteCount: 500)
+    try await Backbone.run(appliances: load.appliances, gateways: 0, ingest: 2, environment: ["MARTLET_MQTT_GROUP": "all"]) { backbone in
+      try await load.publish(part: 0, of: 1, to: backbone.stack.mosquitto)
+      try await load.publishEnd(to: backbone.stack.mosquitto)
+      try await load.waitUntilStored(in: backbone, limit: .seconds(60))
+      for replica in ["ingest-1", "ingest-2"] {
+        let metrics = try await backbone.stack.service(replica).metrics()
+        let count = metrics.split(separator: "\n").first { $0.hasPrefix("martlet_ingest_messages_received_total ") }
+        #expect(try Int(#require(count).split(separator: " ")[1]) ?? 0 > 500, "\(replica)")
+      }
+    }
+  }
+
   @Test func `Another replica takes over from one that is killed, and from one that only stood still`() async throws {
     let load = NumberedLoad(appliances: ["TURN-1", "TURN-2"], telemetryCount: 4_000, discreteCount: 2_000)
     try await Backbone.run(appliances: load.appliances, gateways: 0, ingest: 2) { backbone in
