@@ -23,7 +23,7 @@ package struct IngestConfiguration: ServiceConfiguration {
     "MARTLET_MQTT_RECEIVE_MAXIMUM", default: "512", unit: "messages", meaning: "how far the broker may send ahead; also the largest batch")
   private static let sessionExpiry = ConfigurationVariable(
     "MARTLET_MQTT_SESSION_EXPIRY_SECONDS", default: "604800", unit: "seconds",
-    meaning: "how long the broker keeps messages for this replica while it is away")
+    meaning: "how long the broker keeps devices' messages while no replica is there")
   private static let hold = ConfigurationVariable(
     "MARTLET_INGEST_HOLD_SECONDS", default: "20", unit: "seconds",
     meaning: "how long a batch may wait for the log before the broker is made to deliver it again; shorter than the keepalive")

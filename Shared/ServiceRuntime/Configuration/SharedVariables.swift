@@ -22,7 +22,7 @@ extension ConfigurationVariable {
   package static let mqttCAFile = ConfigurationVariable(
     "MARTLET_MQTT_CA_FILE", meaning: "PEM file with the authorities that may sign the broker's certificate; those of the system when unset")
   package static let mqttClientID = ConfigurationVariable(
-    "MARTLET_MQTT_CLIENT_ID", meaning: "client id at the broker, which keeps the session: stable, and different for each replica")
+    "MARTLET_MQTT_CLIENT_ID", meaning: "client id at the broker, which keeps sessions under it: stable, and different for each replica")
   package static let jwtSecret = ConfigurationVariable(
     "MARTLET_JWT_SECRET", isSecret: true,
     meaning: "secret that signs HS256 tokens, at least 32 bytes; up to 4, a line each: the first signs, all verify; or a key set is given")
