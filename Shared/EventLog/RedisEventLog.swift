@@ -115,7 +115,11 @@ package final class RedisEventLog: EventLog, Service {
   // MARK: Generations
 
   /// Makes this process the one that has the writer's name: no earlier call under it, of whichever process, takes effect any more. Throws `RedisError`.
-  package func claim() async throws { _ = try await claim(Array(0..<Bus.shardCount)) }
+  package func claim() async throws {
+    // What it had before may be of a Redis that has been lost since, and be higher.
+    generations.withLock { $0 = [:] }
+    _ = try await claim(Array(0..<Bus.shardCount))
+  }
 
   private func generations(of shards: [Int]) async throws -> [Int: Int] {
     guard !writer.isEmpty else { return [:] }
