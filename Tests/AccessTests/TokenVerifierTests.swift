@@ -20,7 +20,10 @@ import Testing
       let path = FileManager.default.temporaryDirectory.appending(path: "martlet-\(UUID()).json").path
       try issuer.keySet().write(toFile: path, atomically: true, encoding: .utf8)
       defer { try? FileManager.default.removeItem(atPath: path) }
-      let read = PublishedKeys(.file(path), timing: .init(refreshPeriod: .seconds(600)), roleClaim: rules.roleClaim, logger: quiet)
+      // Its clock stands still, so that no unknown name has the file, which is gone, read again.
+      let start = ContinuousClock.now
+      let read = PublishedKeys(
+        .file(path), timing: .init(refreshPeriod: .seconds(600)), roleClaim: rules.roleClaim, logger: quiet, now: { start })
       await read.refresh()
       keys = read
     }
