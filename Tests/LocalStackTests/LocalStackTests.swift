@@ -12,6 +12,20 @@ import Testing
     }
   }
 
+  @Test func `A stack of another process takes no port that this one has given out`() async throws {
+    let lock = """
+      import fcntl, os, sys, tempfile
+      with open(f"{tempfile.gettempdir()}/martlet-ports-{os.getuid()}", "r+b") as register:
+          fcntl.lockf(register, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, int(sys.argv[1]))
+      """
+    try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
+      let outcome = try await Tool.outcome(of: ["/usr/bin/python3", "-c", lock, "\(stack.redis.port)"])
+      #expect(outcome.exitStatus == 1 && outcome.errors.contains("BlockingIOError"))
+      let another = try await Tool.outcome(of: ["/usr/bin/python3", "-c", lock, "\(stack.redis.port + 20_000)"])
+      #expect(another.exitStatus == 0)
+    }
+  }
+
   @Test func `Redis keeps what it acknowledged when it is killed`() async throws {
     try await LocalStack.run(LocalStackConfiguration([.redis])) { stack in
       let redis = try stack.redis
