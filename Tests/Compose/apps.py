@@ -35,8 +35,8 @@ class Crowd:
         return [len(numbers) - len(set(numbers)) for numbers in self.received]
 
     def disordered(self):
-        """Of each app, whether it saw events in another order than they were said."""
-        return [numbers != sorted(numbers) for numbers in self.received]
+        """Of each app, where it saw events in another order than they were said: a number, and the smaller one that came next."""
+        return [[pair for pair in zip(numbers, numbers[1:]) if pair[0] > pair[1]] for numbers in self.received]
 
     async def renew(self, token, limit_s=30):
         """Every app that is there shows another token on the connection that it has."""
@@ -106,7 +106,10 @@ class Crowd:
 
 
 class Cooker:
-    """Publishes numbered events over TLS with a login of its own, each under an id by which a repetition is known, and knows which the broker acknowledged."""
+    """Publishes numbered events over TLS with a login of its own, each under an id by which a repetition is known, and knows which the broker acknowledged.
+
+    All by one thread: the library's own would send what is new before what it has to send again, between a connection and the broker's word on it.
+    """
 
     INTERVAL_S = 0.05
 
@@ -115,23 +118,39 @@ class Cooker:
         self.client = paho.mqtt.client.Client(client_id=appliance, clean_session=False)
         self.client.username_pw_set(appliance, password)
         self.client.tls_set_context(project.tls)
-        self.client.reconnect_delay_set(1, 2)
         self.client.max_queued_messages_set(0)
         self.acknowledged = set()
         self.client.on_publish = lambda client, data, identifier: self.acknowledged.add(identifier)
         self.client.connect("localhost", project.ports["MQTTS"], keepalive=10)
-        self.client.loop_start()
         self.is_done = threading.Event()
-        self.thread = threading.Thread(target=self.publish)
-        self.sent = []
+        self.thread = threading.Thread(target=self.cook, daemon=True)
+        self.said = []
 
     def say(self, name, data):
         message = {"session_id": "tour", "message_id": f"{name}-{data.get('n', 0)}", **data}
-        return self.client.publish(f"epicura/{self.appliance}/session/{name}", json.dumps(message), qos=1)
+        self.said.append(self.client.publish(f"epicura/{self.appliance}/session/{name}", json.dumps(message), qos=1).mid)
 
-    def publish(self):
-        while not self.is_done.wait(self.INTERVAL_S):
-            self.sent.append(self.say("stage_change", {"n": len(self.sent) + 1}))
+    def turn(self):
+        """Sends and receives for a moment, or tries to come back."""
+        if self.client.loop(self.INTERVAL_S) == paho.mqtt.client.MQTT_ERR_SUCCESS:
+            return
+        time.sleep(1)
+        try:
+            self.client.reconnect()
+        except OSError:
+            pass
+
+    def cook(self):
+        begin = time.monotonic()
+        while not self.is_done.is_set() or not self.client.is_connected():
+            self.turn()
+            # What happened while the broker was away is told afterwards.
+            while self.client.is_connected() and len(self.said) * self.INTERVAL_S < time.monotonic() - begin:
+                self.say("stage_change", {"n": len(self.said) + 1})
+        self.say("complete", {})
+        deadline = time.monotonic() + 60
+        while not self.acknowledged.issuperset(self.said) and time.monotonic() < deadline:
+            self.turn()
 
     def start(self):
         self.thread.start()
@@ -139,14 +158,8 @@ class Cooker:
     def finish(self):
         """Ends the session when the broker has everything; how many events there were."""
         self.is_done.set()
-        self.thread.join()
-        wanted = {message.mid for message in [*self.sent, self.say("complete", {})]}
-        deadline = time.monotonic() + 60
-        # What was said while the broker was away is sent again by the library, but it counts as failed there.
-        while not wanted <= self.acknowledged:
-            if time.monotonic() > deadline:
-                raise RuntimeError("the broker did not acknowledge everything within a minute")
-            time.sleep(0.1)
+        self.thread.join(120)
+        if not self.acknowledged.issuperset(self.said):
+            raise RuntimeError("the broker did not acknowledge everything within a minute")
         self.client.disconnect()
-        self.client.loop_stop()
-        return len(self.sent)
+        return len(self.said) - 1

@@ -137,7 +137,7 @@ async def watched(project, token):
         sent = await asyncio.to_thread(device.finish)
     await asyncio.wait_for(running, 120)
     missed, doubled, disordered = crowd.missed(sent), crowd.doubled(), crowd.disordered()
-    say(f"{sent} events, {crowd.closes} connections lost; {sum(missed)} events missed and {sum(doubled)} doubled, by all {APPS} apps together, {sum(disordered)} of which saw them out of order")
+    say(f"{sent} events, {crowd.closes} connections lost; {sum(missed)} events missed and {sum(doubled)} doubled, by all {APPS} apps together, {sum(map(bool, disordered))} of which saw them out of order")
     stored = "SELECT count(*) || ' ' || count(DISTINCT data->>'n') FROM events WHERE type = 'cooking:stage_change'"
     try:
         await eventually("each event stored once", lambda: project.row(stored) == f"{sent} {sent}")
@@ -145,7 +145,7 @@ async def watched(project, token):
         say(f"rows, and events among them: {project.row(stored)}")
         raise
     if any(missed) or any(doubled) or any(disordered):
-        raise RuntimeError("events were missed, or came twice or out of order")
+        raise RuntimeError(f"events were missed, or came twice or out of order; out of order: {max(disordered, key=len)[:20]}")
     return crowd.token
 
 
