@@ -8,11 +8,12 @@ import json
 import secrets
 import sys
 import time
+import urllib.parse
 import urllib.request
 
 import apps
 import tour
-from project import SERVICES, Project
+from project import ROOT, SERVICES, Project
 
 # What the image of a service may have, over a base that has so much where it is the official one.
 IMAGE_BYTES_MAX = 120_000_000
@@ -52,30 +53,48 @@ def images_are_small(project):
             raise RuntimeError(f"the image of {service} has {added} bytes besides its base: over {IMAGE_BYTES_MAX} together")
 
 
+def ask_prometheus(project, path):
+    try:
+        with urllib.request.urlopen(f"http://localhost:{project.ports['PROMETHEUS']}/api/v1/{path}", timeout=5) as answer:
+            return json.load(answer)["data"]
+    except OSError:
+        return None
+
+
 async def monitored(project):
     """Prometheus finds every replica by itself, and its alert rules stand."""
     project.compose("--profile", "monitoring", "up", "-d", "prometheus")
     replicas = {**dict.fromkeys(SERVICES, 1), "gateway": 3}
 
-    def ask(path):
-        try:
-            with urllib.request.urlopen(f"http://localhost:{project.ports['PROMETHEUS']}/api/v1/{path}", timeout=5) as answer:
-                return json.load(answer)["data"]
-        except OSError:
-            return None
-
     def sees_all():
-        targets = (ask("targets?state=active") or {}).get("activeTargets", [])
+        targets = (ask_prometheus(project, "targets?state=active") or {}).get("activeTargets", [])
         up = collections.Counter(target["labels"]["service"] for target in targets if target["health"] == "up")
         return up == replicas
 
     await eventually("Prometheus sees every replica", sees_all)
 
     def rules():
-        return [rule for group in (ask("rules") or {}).get("groups", []) for rule in group["rules"]]
+        return [rule for group in (ask_prometheus(project, "rules") or {}).get("groups", []) for rule in group["rules"]]
 
     await eventually("every alert rule was evaluated", lambda: {rule["health"] for rule in rules()} == {"ok"})
     say(f"Prometheus sees {sum(replicas.values())} replicas and evaluates {len(rules())} alert rules")
+
+
+async def drawn(project):
+    """Every panel of the board for Grafana has something to draw."""
+    board = json.loads((ROOT / "deploy/monitoring/grafana/boards/martlet.json").read_text())
+    asked = {(panel["title"], target["expr"]) for panel in board["panels"] for target in panel["targets"]}
+
+    def empty():
+        results = {(title, question): ask_prometheus(project, "query?" + urllib.parse.urlencode({"query": question})) for title, question in asked}
+        return sorted(name for name, result in results.items() if not (result and result["result"]))
+
+    try:
+        await eventually("every panel of the board has something to draw", lambda: not empty())
+    except RuntimeError:
+        say(f"without anything: {empty()}")
+        raise
+    say(f"{len(asked)} questions of the board are answered")
 
 
 async def breakage(project, crowd):
@@ -163,6 +182,7 @@ async def main():
         await monitored(project)
         token = await tour.run(project, say)
         tokens = [token, await watched(project, token)]
+        await drawn(project)
         logs = project.compose("logs", "--no-color")
         if any(token.split(".")[2] in logs for token in tokens):
             raise RuntimeError("a token stands in a log")
