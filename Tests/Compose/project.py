@@ -60,6 +60,18 @@ class Project:
     def secret(self, name):
         return (self.secrets / name).read_text().strip()
 
+    def attempt(self, service, limit_s=60):
+        """The exit status of another container of the service that is started alone, 0 if it does not end by itself, and what it said."""
+        command = ["docker", "compose", "run", "--rm", "--no-deps", "-T", service]
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**self.environment, "MARTLET_TURN_ADDRESS": "127.0.0.1"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            said = process.communicate(timeout=limit_s)[0]
+            return process.returncode, said
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            return 0, process.communicate()[0]
+
     def write_secret(self, name, text):
         """In place, for the file itself is what a container sees."""
         (self.secrets / name).write_text(text + "\n")

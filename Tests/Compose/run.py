@@ -142,6 +142,30 @@ async def rotation(project, crowd):
         raise RuntimeError("a token by the new key is refused")
 
 
+async def refusals(project):
+    """A server with a secret that is missing, empty or guessable, or a key that is not its certificate's, says so and does not start."""
+    for service, name, text, word in [
+        ("redis", "redis_rules", "", "'redis_rules' is missing or empty"),
+        ("redis", "redis_rules", "password", "'redis_rules' has to be 16"),
+        ("postgres", "postgres_api", "", "'postgres_api' is missing or empty"),
+        ("mosquitto", "mqtt_ingest", "changeme", "'mqtt_ingest' has to be 16"),
+        ("mosquitto", "tls_key.pem", "no key", "/run/secrets/tls_key"),
+        ("nginx", "tls_key.pem", "no key", "/run/secrets/tls_key"),
+        ("coturn", "turn", "", "'turn' is missing or empty"),
+        ("gateway", "jwt", "short", "MARTLET_JWT_SECRET"),
+        ("gateway", "redis_gateway", "", "MARTLET_REDIS_PASSWORD"),
+    ]:
+        kept = project.secret(name)
+        project.write_secret(name, text)
+        try:
+            status, said = await asyncio.to_thread(project.attempt, service)
+        finally:
+            project.write_secret(name, kept)
+        if status == 0 or word not in said:
+            raise RuntimeError(f"{service} with '{text}' as {name} ended with {status}: {said[-2000:]}")
+    say("servers with bad secrets did not start, and said why")
+
+
 async def watched(project, token):
     """No app misses an event, or gets one twice, and each is stored once, whatever happens meanwhile."""
     crowd = apps.Crowd(f"wss://localhost:{project.ports['HTTPS']}/ws", project.tls, token, tour.COOKER, APPS)
@@ -175,6 +199,7 @@ async def main():
         say("building the images")
         project.compose("build", limit=5400)
         images_are_small(project)
+        await refusals(project)
         say("starting, with three gateways")
         project.up(gateway=3)
         for service, count in {**dict.fromkeys(SERVICES, 1), "gateway": 3, "nginx": 1}.items():

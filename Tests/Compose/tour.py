@@ -138,6 +138,9 @@ def page_is_there(door):
     with urllib.request.urlopen(f"https://localhost:{door.https}/", context=door.tls, timeout=LIMIT_S) as answer:
         if "default-src 'none'" not in answer.headers["Content-Security-Policy"] or b"<title>" not in answer.read():
             raise RuntimeError("the web page is not what it should be")
+        missing = {"Strict-Transport-Security", "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy"} - set(answer.headers)
+        if missing:
+            raise RuntimeError(f"the web page comes without {missing}")
 
 
 def plain_http_is_sent_on(project):

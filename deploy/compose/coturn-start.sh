@@ -2,6 +2,8 @@
 # Writes what only this machine knows behind the settings that all share, and starts coturn with both.
 set -eu
 umask 077
+. /etc/martlet/secrets.sh
+need turn
 [ -n "${MARTLET_TURN_ADDRESS:-}" ] || { echo "set MARTLET_TURN_ADDRESS to the public address of this machine" >&2; exit 1; }
 {
   cat /etc/martlet/turnserver.conf

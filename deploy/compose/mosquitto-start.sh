@@ -3,6 +3,8 @@
 # only the connections of users whose password is another one, or gone.
 set -eu
 umask 077
+. /etc/martlet/secrets.sh
+need mqtt_ingest mqtt_simulator
 passwords=/tmp/passwords
 {
   for user in ingest simulator; do printf '%s:%s\n' "$user" "$(cat "/run/secrets/mqtt_$user")"; done

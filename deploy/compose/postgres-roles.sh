@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Run by PostgreSQL's container once, when its data folder is new: the services' roles, with their passwords. The migrations give them their rights.
 psql -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d "$POSTGRES_DB" <<'SQL'
 \set gateway `cat /run/secrets/postgres_gateway`
