@@ -21,6 +21,14 @@ import Testing
     init(_ operation: String, _ method: String, _ path: String, _ statuses: [Int]) {
       (self.operation, self.method, self.path, self.statuses) = (operation, method, path, statuses)
     }
+
+    /// - Parameters:
+    ///   - user: stands for `%` in the path and the body.
+    ///   - place: the user's among `users`, for `#` in the path.
+    func question(of user: String, place: Int, token: String? = nil) -> Question {
+      Question(
+        method, path.replacing("%", with: user).replacing("#", with: "\(place)"), token: token, body: body?.replacing("%", with: user))
+    }
   }
 
   private static let users = ["owner", "cook", "guest", "stranger", "root"]
@@ -35,8 +43,10 @@ import Testing
   private static let webhookID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
   private static let webhook = "/api/v1/webhooks/" + webhookID
   private static let onlyOwner = [200, 404, 404, 404, 200]
+  /// Five more of `owner`, by their last digits.
+  private static let webhooks = "6ba7b810-9dad-41d1-80b4-00c04fd430d"
 
-  /// `%` stands for the user who asks. What takes something away stands last.
+  /// What is taken away is each time another, so that whoever may take it has it before. What is taken from all stands last.
   private static let rows = [
     Row("listUsers", "GET", "/api/v1/users", [403, 403, 403, 403, 200]),
     Row("createUser", "POST", "/api/v1/users", #"{"id":"new-%"}"#, [403, 403, 403, 403, 201]),
@@ -49,7 +59,8 @@ import Testing
     Row("changeAppliance", "PATCH", appliance, #"{"name":"Kitchen"}"#, [200, 403, 403, 404, 200]),
     Row("makeSecret", "POST", appliance + "/secret", [201, 403, 403, 404, 201]),
     Row("listShares", "GET", appliance + "/shares", [200, 403, 403, 404, 200]),
-    Row("share", "PUT", appliance + "/shares/other", #"{"role":"viewer"}"#, [200, 403, 403, 404, 200]),
+    Row("share", "PUT", appliance + "/shares/friend-#", #"{"role":"viewer"}"#, [200, 403, 403, 404, 200]),
+    Row("unshare", "DELETE", appliance + "/shares/friend-#", [204, 403, 403, 404, 204]),
     Row("listEvents", "GET", appliance + "/events", everyone),
     Row("listReadings", "GET", appliance + "/readings?metric=temperature", everyone),
     Row("listBuckets", "GET", appliance + "/readings/buckets?metric=temperature&bucket_s=60", everyone),
@@ -77,20 +88,20 @@ import Testing
     Row("getDelivery", "GET", webhook + "/deliveries/1", onlyOwner),
     Row("retryDelivery", "POST", webhook + "/deliveries/1/retry", [202, 404, 404, 404, 202]),
     Row("replayDeliveries", "POST", webhook + "/replay", #"{"since":"2020-01-01T00:00:00Z"}"#, [202, 404, 404, 404, 202]),
-    Row("deleteWebhook", "DELETE", webhook, [204, 404, 404, 404, 404]),
+    Row("deleteWebhook", "DELETE", "/api/v1/webhooks/\(webhooks)#", [204, 404, 404, 404, 204]),
     Row("latestDatapoints", "GET", "/api/v1/datapoints/latest", [200, 200, 200, 200, 200]),
     Row("listSensors", "GET", controller + "/sensors", everyone),
-    Row("putSensor", "PUT", controller + "/sensors/s-1", #"{"name":"Oven"}"#, [200, 403, 403, 404, 200]),
+    Row("putSensor", "PUT", controller + "/sensors/s-%", #"{"name":"Oven"}"#, [200, 403, 403, 404, 200]),
     Row("listPlugins", "GET", controller + "/plugins", everyone),
-    Row("putPlugin", "PUT", controller + "/plugins/p-1", #"{"sensor_ids":["s-1"]}"#, [200, 403, 403, 404, 200]),
-    Row("deletePlugin", "DELETE", controller + "/plugins/p-1", [204, 403, 403, 404, 404]),
-    Row("deleteSensor", "DELETE", controller + "/sensors/s-1", [204, 403, 403, 404, 404]),
+    Row("putPlugin", "PUT", controller + "/plugins/p-%", #"{"sensor_ids":["s-%"]}"#, [200, 403, 403, 404, 200]),
+    Row("deletePlugin", "DELETE", controller + "/plugins/p-%", [204, 403, 403, 404, 204]),
+    Row("deleteSensor", "DELETE", controller + "/sensors/s-%", [204, 403, 403, 404, 204]),
     Row("listExperiments", "GET", controller + "/experiments", everyone),
     Row("createExperiment", "POST", controller + "/experiments", #"{"id":"new-%"}"#, [201, 201, 403, 404, 201]),
     Row("getExperiment", "GET", controller + "/experiments/x-1", everyone),
     Row("startExperiment", "POST", controller + "/experiments/x-1/start", [200, 200, 403, 404, 200]),
     Row("stopExperiment", "POST", controller + "/experiments/x-1/stop", [200, 200, 403, 404, 200]),
-    Row("deleteExperiment", "DELETE", controller + "/experiments/x-1", [204, 403, 403, 404, 404]),
+    Row("deleteExperiment", "DELETE", controller + "/experiments/new-%", [204, 403, 403, 404, 204]),
     Row("createRule", "POST", "/api/v1/rules", #"{"id":"new-%","when":{"no_data_seconds":60}}"#, [403, 403, 403, 403, 201]),
     Row("validateRule", "POST", "/api/v1/rules/validate", #"{"id":"r","when":{"no_data_seconds":60}}"#, [403, 403, 403, 403, 204]),
     Row(
@@ -105,7 +116,6 @@ import Testing
     Row("acknowledgeAlarm", "POST", appliance + "/alarms/1/acknowledge", [200, 200, 403, 404, 200]),
     Row("listAudit", "GET", "/api/v1/audit?limit=5", [403, 403, 403, 403, 200]),
     Row("deleteRule", "DELETE", "/api/v1/rules/r-1", [403, 403, 403, 403, 204]),
-    Row("unshare", "DELETE", appliance + "/shares/nobody", [404, 403, 403, 404, 404]),
     Row("deleteUser", "DELETE", "/api/v1/users/gone", [403, 403, 403, 403, 204]),
     Row("deleteAppliance", "DELETE", appliance, [403, 403, 403, 404, 204]),
     Row("logout", "POST", "/api/v1/auth/logout", [204, 204, 204, 204, 204]),
@@ -115,7 +125,10 @@ import Testing
   private static let open = ["login", "refresh", "getOpenAPI", "getDocs"]
 
   private static let seed = """
-    INSERT INTO users (id, name) VALUES ('other', 'Other'), ('gone', 'Gone');
+    INSERT INTO users (id, name) VALUES ('other', 'Other'), ('gone', 'Gone'), ('leaver', 'Leaver');
+    INSERT INTO users (id, name) SELECT 'friend-' || n, 'Friend' FROM generate_series(0, 4) n;
+    INSERT INTO webhooks (id, owner_id, name, url, event_types, appliance_ids, in_flight_max)
+      SELECT ('\(webhooks)' || n)::uuid, 'owner', 'Hook ' || n, 'https://receiver.example.com/', '{}', '{}', 4 FROM generate_series(0, 4) n;
     INSERT INTO cooking_sessions (appliance_id, session_id, started_at, updated_at) VALUES ('EPIC-001', 's-1', now(), now());
     INSERT INTO commands (appliance_id, command_id, type, state, issued_at, settled_at)
       VALUES ('EPIC-001', 'c-1', 'cooking:stop', 'acknowledged', now(), now());
@@ -147,8 +160,8 @@ import Testing
       var expected: [(row: Row, user: String, status: Int)] = []
       let tokens = try await tokens(fixture)
       for row in Self.rows {
-        for (user, status) in zip(Self.users, row.statuses) {
-          questions.append(Question(row.method, row.path, token: tokens[user], body: row.body?.replacing("%", with: user)))
+        for (place, (user, status)) in zip(Self.users, row.statuses).enumerated() {
+          questions.append(row.question(of: user, place: place, token: tokens[user]))
           expected.append((row, user, status))
         }
       }
@@ -179,12 +192,15 @@ import Testing
       }
       let revoked = try await fixture.token("cook")
       #expect(try await fixture.ask(Question("POST", "/api/v1/auth/logout", token: revoked)).status == 204)
+      let deleted = try await fixture.token("leaver")
+      let deletion = Question("DELETE", "/api/v1/users/leaver", token: try await fixture.token("root"))
+      #expect(try await fixture.ask(deletion).status == 204)
       let strangers: [(name: String, code: String, ask: (Question) -> Question)] = [
         ("nobody", "authentication_required", bearing(nil)), ("nonsense", "invalid_token", bearing("nonsense")),
         ("expired", "invalid_token", jwt("HS256", ["exp": now - 600, "iat": now - 1200])),
         ("not yet valid", "invalid_token", jwt("HS256", ["nbf": now + 600])),
         ("revoked", "token_revoked", bearing(revoked)),
-        ("deleted", "account_gone", jwt("HS256", ["sub": "was-never-here"])),
+        ("deleted", "account_gone", bearing(deleted)), ("never there", "account_gone", jwt("HS256", ["sub": "was-never-here"])),
         ("wrong issuer", "invalid_token", jwt("HS256", ["iss": "https://elsewhere.example.org"])),
         ("wrong algorithm", "invalid_token", jwt("HS512")), ("no algorithm", "invalid_token", jwt("none")),
         ("wrong secret", "invalid_token", jwt("HS256", secret: "another secret of more than thirty-two bytes")),
@@ -193,7 +209,7 @@ import Testing
       let control = try await fixture.ask(jwt("HS256", [:])(Question(path: "/api/v1/users/me")))
       #expect(control.status == 200, "the same token without a fault is good: \(control.body)")
       for stranger in strangers {
-        let questions = Self.rows.map { stranger.ask(Question($0.method, $0.path, body: $0.body?.replacing("%", with: "x"))) }
+        let questions = Self.rows.map { stranger.ask($0.question(of: "x", place: 0)) }
         for (row, answer) in zip(Self.rows, try await fixture.ask(questions)) {
           #expect(
             answer.status == 401 && answer.code == stranger.code, "\(stranger.name): \(row.operation): \(answer.status) \(answer.body)")
@@ -207,10 +223,10 @@ import Testing
     try await APIFixture.run { fixture in
       let token = try await fixture.token("stranger")
       for row in Self.rows where row.path.hasPrefix(Self.appliance) {
-        let body = row.body
+        let question = row.question(of: "x", place: 0)
         let answers = try await fixture.ask(
-          [row.path, row.path.replacing("EPIC-001", with: "NONE-001"), row.path.replacing("EPIC-001", with: "no%20id%00")].map {
-            Question(row.method, $0, token: token, body: body)
+          ["EPIC-001", "NONE-001", "no%20id%00"].map {
+            Question(row.method, question.path.replacing("EPIC-001", with: $0), token: token, body: question.body)
           })
         #expect(Set(answers.map(\.body)).count == 1 && Set(answers.map(\.status)) == [404], "\(row.operation)")
         #expect(answers[0].code == "appliance_not_found")

@@ -50,6 +50,32 @@ import Testing
     }
   }
 
+  @Test func `A share that ends, tokens that are revoked and a user who is deleted are known at once on every replica`() async throws {
+    try await Backbone.run(appliances: ["EPIC-001"]) { backbone in
+      let (stack, api) = (backbone.stack, try backbone.stack.service("api-1"))
+      let accounts = "\(stack.folder.path)/more.yaml"
+      let users = ["bob", "carol", "dave"]
+      let text = """
+        users: [{ id: alice }, { id: bob }, { id: carol }, { id: dave }, { id: root, role: admin }]
+        appliances: [{ id: EPIC-001, dialect: epicura, owner: alice, shared_with: [bob, carol, dave] }]
+        """
+      try text.write(toFile: accounts, atomically: true, encoding: .utf8)
+      try await stack.martletctl("apply", accounts)
+      var tokens: [String: String] = [:]
+      for user in users + ["root"] { tokens[user.uppercased()] = try await stack.martletctl("token", user) }
+      let said = try await Tool.run(
+        ["/usr/bin/python3", Clients.path("outcast.py"), "http://\(api.host):\(api.port)", backbone.gateway(1), backbone.gateway(2)],
+        environment: tokens, limit: .seconds(120))
+      print(said)
+      let fates = said.split(separator: "\n").map { $0.prefix { $0 != "," } }
+      #expect(
+        fates == [
+          "appliances/EPIC-001/shares/bob: APPLIANCE_NOT_FOUND APPLIANCE_NOT_FOUND", "users/carol/tokens: 1008 1008",
+          "users/dave: 1008 1008",
+        ])
+    }
+  }
+
   @Test func `In local mode an app needs no token, and a page of another site is kept out`() async throws {
     try await Backbone.run(appliances: ["EPIC-001"], gateways: 1, environment: ["MARTLET_AUTH": "off"]) { backbone in
       let script = """
