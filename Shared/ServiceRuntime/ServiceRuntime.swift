@@ -71,8 +71,11 @@ package enum ServiceRuntime {
     metrics.addCollector("process") { ProcessMetrics.samples(service: name) }
     metrics.describe(SecretFiles.metric, SecretFiles.metricHelp)
     metrics.addCollector("secrets") { secretFiles.samples() }
+    let health = Health(runner: runner)
+    metrics.describe(Health.metric, "1 while /readyz says 200; the checks behind it are made for each scrape.")
+    metrics.addCollector("readiness") { [MetricSample(Health.metric, await health.report().isReady ? 1 : 0)] }
     let context = ServiceContext(
-      name: name, logger: Logger(label: name), metrics: metrics, health: Health(runner: runner),
+      name: name, logger: Logger(label: name), metrics: metrics, health: health,
       eventLoopGroup: MultiThreadedEventLoopGroup.singleton, drainPeriod: configuration.drainPeriod)
     for warning in warnings { context.logger.warning("\(warning)") }
     return Supervisor(

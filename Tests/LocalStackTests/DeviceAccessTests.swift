@@ -45,6 +45,14 @@ import Testing
     }
   }
 
+  @Test func `Ingest hears what the broker had to drop, and nothing else of the broker`() async throws {
+    try await LocalStack.run(LocalStackConfiguration([.mosquitto])) { stack in
+      let ingest = try stack.mosquitto.clientEnvironment(.ingest)
+      let dropped = "$SYS/broker/publish/messages/dropped"
+      #expect(try await retained(["$SYS/#", dropped], first: 1, by: [], ingest) == [dropped])
+    }
+  }
+
   @Test func `A device hears its own commands, and nothing of another's, nor what it says itself`() async throws {
     try await withDevice { stack, login in
       let foreign =

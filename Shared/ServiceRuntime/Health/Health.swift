@@ -4,6 +4,8 @@ import Synchronization
 package final class Health: Sendable {
   enum Phase: String, Sendable { case starting, serving, draining }
 
+  static let metric = "martlet_ready"
+
   private struct State {
     var phase = Phase.starting
     var checks: [DeadlineCall<Result<Void, any Error>>] = []
