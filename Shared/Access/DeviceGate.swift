@@ -17,13 +17,6 @@ extension AccountStore: DeviceDirectory {}
 /// A device proves itself with its appliance's secret, or with a token that is made for it (`"use":"device"`, `sub` the appliance's id). A
 /// user's token is never taken.
 package struct DeviceGate: Sendable {
-  package enum Admission: Hashable, Sendable {
-    case admitted(ApplianceID)
-    /// Also for an appliance that does not exist: nobody can probe.
-    case refused(AccessError)
-    case unavailable
-  }
-
   private let verifier: TokenVerifier
   private let directory: any DeviceDirectory
 
@@ -32,34 +25,32 @@ package struct DeviceGate: Sendable {
     self.directory = directory
   }
 
-  /// Checks that a device is the appliance that it says it is.
+  /// Checks that a device is the appliance that it says it is. One that does not exist is refused as any other: nobody can probe.
   ///
   /// - Parameter credential: its secret or its token. Nil and an empty one are refused with `.authenticationRequired`.
-  package func admit(_ appliance: ApplianceID, credential: String?) async -> Admission {
+  /// - Returns: a principal whose `subject` is the appliance's id. A secret has no end.
+  package func admit(_ appliance: ApplianceID, credential: String?) async -> AccessGate.Admission {
     guard let credential, !credential.isEmpty else { return .refused(.authenticationRequired) }
     // A token has dots, a secret of ours has none.
     guard !credential.contains(".") else {
       let admission = await admit(token: credential)
-      return admission == .admitted(appliance) || !admission.isAdmitted ? admission : .refused(.invalidOrExpiredToken)
+      if case .admitted(let principal) = admission, principal.subject != appliance.rawValue { return .refused(.invalidOrExpiredToken) }
+      return admission
     }
     do {
       guard let kept = try await directory.device(appliance)?.secretHash, let shown = OpaqueSecret.hash(presented: credential),
         Digests.constantTimeEqual(shown, kept)
       else { return .refused(.invalidOrExpiredToken) }
-      return .admitted(appliance)
+      return .admitted(.endless(appliance.rawValue))
     } catch {
       return .unavailable
     }
   }
 
-  /// Checks a token and answers which appliance it speaks for.
-  package func admit(token: String?) async -> Admission {
-    switch await principal(token) {
-    case .refused(.userNotFound): return .refused(.invalidOrExpiredToken)
-    case .refused(let error): return .refused(error)
-    case .unavailable: return .unavailable
-    case .admitted(let principal): return (try? ApplianceID(principal.subject)).map(Admission.admitted) ?? .refused(.invalidOrExpiredToken)
-    }
+  /// Checks a token. The principal's `subject` is the id of the appliance that it speaks for; one that does not exist is refused as any other.
+  package func admit(token: String?) async -> AccessGate.Admission {
+    let admission = await principal(token)
+    return admission == .refused(.userNotFound) ? .refused(.invalidOrExpiredToken) : admission
   }
 
   /// Checks a device of one dialect by its token, or by its secret where it names itself.
@@ -72,11 +63,7 @@ package struct DeviceGate: Sendable {
   package func admit(_ name: String?, credential: String?, speaking dialect: Dialect) async -> AccessGate.Admission {
     let admission: AccessGate.Admission
     if let name, let credential, !credential.isEmpty, !credential.contains(".") {
-      switch await admit(name, secret: credential) {
-      case .admitted(let appliance): admission = .admitted(.endless(appliance.rawValue))
-      case .refused(let error): return .refused(error)
-      case .unavailable: return .unavailable
-      }
+      admission = await admit(name, secret: credential)
     } else {
       admission = await principal(credential)
     }
@@ -91,7 +78,7 @@ package struct DeviceGate: Sendable {
     }
   }
 
-  private func admit(_ name: String, secret: String) async -> Admission {
+  private func admit(_ name: String, secret: String) async -> AccessGate.Admission {
     guard let appliance = try? ApplianceID(name) else { return .refused(.invalidOrExpiredToken) }
     return await admit(appliance, credential: secret)
   }
@@ -112,8 +99,4 @@ package struct DeviceGate: Sendable {
       }
     }
   }
-}
-
-extension DeviceGate.Admission {
-  fileprivate var isAdmitted: Bool { if case .admitted = self { true } else { false } }
 }

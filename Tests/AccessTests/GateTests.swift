@@ -129,10 +129,17 @@ import Testing
       try await store.createAppliance(Appliance(id: other, ownerID: "owner", dialect: .epicura, name: ""))
       #expect(await gate.admit(appliance, credential: secret.text) == .refused(.invalidOrExpiredToken))
       try await store.setDeviceSecret(secret.hash, of: appliance)
-      #expect(await gate.admit(appliance, credential: secret.text) == .admitted(appliance))
-      let token = try await scene.issuer.issue(device: appliance, now: .now(), lifetime: .seconds(60))
-      #expect(await gate.admit(appliance, credential: token) == .admitted(appliance))
-      #expect(await gate.admit(token: token) == .admitted(appliance))
+      #expect(await gate.admit(appliance, credential: secret.text) == .admitted(.endless(appliance.rawValue)))
+      let now = Timestamp.now()
+      let token = try await scene.issuer.issue(device: appliance, now: now, lifetime: .seconds(60))
+      for admission in [await gate.admit(appliance, credential: token), await gate.admit(token: token)] {
+        guard case .admitted(let principal) = admission else {
+          Issue.record("a good token is not admitted")
+          return
+        }
+        #expect(principal.subject == appliance.rawValue && !principal.isEndless)
+        #expect(principal.expiresAt > now + .seconds(58) && principal.expiresAt < now + .seconds(62))
+      }
 
       let user = try await scene.token("owner")
       let unknown = try await scene.issuer.issue(device: ApplianceID("EPIC-404"), now: .now(), lifetime: .seconds(60))

@@ -31,6 +31,8 @@ package struct Principal: Hashable, Sendable {
     Principal(subject: subject, expiresAt: Timestamp(microseconds: 253_402_300_799_000_000))
   }
 
+  package var isEndless: Bool { self == .endless(subject) }
+
   /// Whether `tokensValidFrom` of an account revokes the token. One that does not say when it was issued may be older.
   func isOlder(than tokensValidFrom: Timestamp) -> Bool {
     guard let issuedAt else { return true }

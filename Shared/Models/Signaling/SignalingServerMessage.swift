@@ -15,7 +15,7 @@ package enum SignalingServerMessage: Hashable, Sendable {
   /// New credentials for a session that goes on; for clients that said that they understand it.
   case iceServers(WatchID, [ICEServer])
   case error(String)
-  /// The viewer's token runs out soon.
+  /// The token by which the client came in runs out soon.
   case tokenExpiring(Timestamp)
   /// The answer to `auth`: the new token is good until then.
   case authenticated(until: Timestamp)

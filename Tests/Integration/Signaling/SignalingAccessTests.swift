@@ -37,6 +37,59 @@ import Testing
     }
   }
 
+  @Test func `A device is told that its token runs out, goes on with a new one of its own, and is closed without`() async throws {
+    try await SignalingScene.run { scene in
+      let secret = String(repeating: "s", count: 43)
+      _ = try await scene.stack.postgres.query(
+        """
+        INSERT INTO device_credentials (appliance_id, secret_sha256) VALUES ('cam-2', sha256('\(secret)'));
+        UPDATE appliances SET accepts_unproven = false
+        """)
+      let renewing = try await scene.camera("renewing", credential: scene.token(device: "cam-1", lifetime: "8s"), on: 1)
+      let silent = try await scene.camera("silent", "cam-2", credential: scene.token(device: "cam-2", lifetime: "8s"), on: 2)
+      let viewer = try await scene.viewer("viewer", on: 1)
+      let (kept, lost) = (try await scene.watch(viewer, renewing), try await scene.watch(viewer, silent, "cam-2"))
+      for camera in [renewing, silent] {
+        let told = try await camera.message("token:expiring")
+        #expect(told["payload"]?["expires_at"]?.string?.hasSuffix("Z") == true)
+      }
+      // What is no token of this device changes nothing, be it a secret or its owner's token.
+      for (id, token) in [("nonsense", "nonsense"), ("a secret", secret), ("its owner's", scene.token("alice"))] {
+        try await renewing.send("auth", #"{"token":"\#(token)"}"#, requestID: id)
+        #expect(try await renewing.error(id) == "Invalid token")
+      }
+      try await renewing.send("auth", #"{"token":"\#(scene.token(device: "cam-2"))"}"#, requestID: "another's")
+      #expect(try await renewing.error("another's") == "Unauthorized")
+      try await renewing.send("auth", #"{"token":"\#(scene.token(device: "cam-1"))"}"#, requestID: "new")
+      let renewed = try await renewing.message("authenticated") { $0["request_id"]?.string == "new" }
+      #expect(renewed["payload"]?["expires_at"]?.string?.hasSuffix("Z") == true)
+
+      #expect(try await silent.closing() == "1008 Invalid or expired token")
+      #expect(try await viewer.end(of: lost) == "device_disconnected")
+      try await scene.waitForEnd(lost, "device_disconnected")
+      // The first token's end is past for this one too, and it is by the new one that it is checked when access changes.
+      let proven = try await scene.camera("proven", "cam-2", credential: secret, on: 1)
+      try await proven.send("auth", #"{"token":"\#(scene.token(device: "cam-2"))"}"#, requestID: "by secret")
+      #expect(try await proven.error("by secret") == "Only a device that came by a token sends 'auth'")
+      _ = try await scene.stack.postgres.query("UPDATE device_credentials SET secret_sha256 = sha256('another')")
+      for device in ["cam-1", "cam-2"] { _ = try await scene.stack.redis.cli("PUBLISH", "changes", "appliance\t\(device)") }
+      #expect(try await proven.closing() == "1008 Invalid or expired token")
+      try await renewing.send(raw: Self.heartbeat)
+      _ = try await renewing.message("heartbeat_ack") { $0["request_id"]?.string == "still-here" }
+      try await renewing.send("signal_ice", #"{"session_id":"\#(kept)","candidate":{"n":1}}"#)
+      _ = try await viewer.message("signal_ice", of: kept)
+    }
+  }
+
+  @Test func `A camera that is not taken at its word any more goes by the token that it showed`() async throws {
+    try await SignalingScene.run { scene in
+      let camera = try await scene.camera("camera", credential: scene.token(device: "cam-1", lifetime: "50s"), on: 1)
+      _ = try await scene.stack.postgres.query("UPDATE appliances SET accepts_unproven = false")
+      _ = try await scene.stack.redis.cli("PUBLISH", "changes", "appliance\tcam-1")
+      _ = try await camera.message("token:expiring")
+    }
+  }
+
   @Test func `Revoked tokens end connections on every replica`() async throws {
     try await SignalingScene.run(withAPI: true) { scene in
       let camera = try await scene.camera("camera", on: 1)

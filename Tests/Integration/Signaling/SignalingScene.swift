@@ -44,10 +44,19 @@ struct SignalingScene: Sendable {
     try await stack.martletctl("token", user, "--lifetime", lifetime)
   }
 
+  func token(device: String, lifetime: String = "10m") async throws -> String {
+    try await stack.martletctl("token", "--device", device, "--lifetime", lifetime)
+  }
+
   /// A camera that said hello and was let in.
-  func camera(_ name: String, _ device: String = "cam-1", on replica: Int, features: String = "[]") async throws -> SignalingClient {
+  ///
+  /// - Parameter credential: its secret or its token; nil for one that is taken at its word.
+  func camera(
+    _ name: String, _ device: String = "cam-1", credential: String? = nil, on replica: Int, features: String = "[]"
+  ) async throws -> SignalingClient {
     let camera = try await clients.open(name, url("device", on: replica))
-    try await camera.send("hello", #"{"device_id":"\#(device)","features":\#(features)}"#)
+    let token = credential.map { #","token":"\#($0)""# } ?? ""
+    try await camera.send("hello", #"{"device_id":"\#(device)"\#(token),"features":\#(features)}"#)
     _ = try await camera.message("hello_ack")
     return camera
   }

@@ -11,9 +11,11 @@ actor DeviceDesk: Desk {
 
   private struct Introduction {
     let device: ApplianceID
-    let credential: String?
-    var generation: Int64
-    var seat: WatchSession.Seat
+    var credential: String?
+    /// Of its token; nil for one that came without.
+    var end: Timestamp?
+    let generation: Int64
+    let seat: WatchSession.Seat
   }
 
   private let watchroom: Watchroom
@@ -51,7 +53,7 @@ actor DeviceDesk: Desk {
     case .presence(let data): return try await keep(data, of: introduction.device, id)
     case .watchRequest: return [.refuse("A device does not send 'watch_request'", id)]
     case .endWatch: return [.refuse("A device does not send 'end_watch'", id)]
-    case .auth: return [.refuse("A device does not send 'auth'", id)]
+    case .auth(let token): return await renew(by: token, introduction, id)
     }
   }
 
@@ -64,21 +66,22 @@ actor DeviceDesk: Desk {
     }
     let credential = credential ?? hello.token
     guard let device = try? ApplianceID(name) else { return [.close(.policyViolation, SignalingRejection.deviceNotFound.message)] }
+    let end: Timestamp?
     switch await door.admit(device, credential: credential) {
     case .refused(let text):
       audit.note(.authentication, .refused, applianceID: device.rawValue, detail: text)
       return [.close(.policyViolation, text)]
     case .unavailable: return [.close(.internalError, "The device cannot be looked up now")]
-    case .admitted: break
+    case .admitted(let until): end = until
     }
     understandsCredentials = hello.features.contains(SignalingHello.iceServersFeature)
     do {
-      guard try await attach(device, credential, expecting: nil) else { return giveWay() }
+      guard try await attach(device, credential, until: end, expecting: nil) else { return giveWay() }
     } catch {
       return [.close(.internalError, "The device cannot be connected now")]
     }
     audit.note(.connectionOpened, applianceID: device.rawValue)
-    return [.introduced(until: nil), .send(.deviceHelloAck(device), id)] + ((try? await collect()) ?? [])
+    return [.introduced(until: end), .send(.deviceHelloAck(device), id)] + ((try? await collect()) ?? [])
   }
 
   private func giveWay() -> [DeskReply] {
@@ -87,7 +90,9 @@ actor DeviceDesk: Desk {
   }
 
   /// The device is here from now on, and so are its sessions. False when a newer connection of it is elsewhere.
-  private func attach(_ device: ApplianceID, _ credential: String?, expecting generation: Int64?) async throws -> Bool {
+  private func attach(
+    _ device: ApplianceID, _ credential: String?, until end: Timestamp?, expecting generation: Int64?
+  ) async throws -> Bool {
     let replica = place.replica
     try await switchboard.note(.device(device), of: replica)
     switch try await switchboard.attach(device, replica: replica, connection: number, expecting: generation) {
@@ -96,7 +101,7 @@ actor DeviceDesk: Desk {
       return false
     case .attached(let generation, let sessions):
       let seat = WatchSession.Seat(replica: replica, connection: number, generation: generation)
-      introduction = Introduction(device: device, credential: credential, generation: generation, seat: seat)
+      introduction = Introduction(device: device, credential: credential, end: end, generation: generation, seat: seat)
       for watch in sessions { _ = try await watchroom.apply(.returned(.device, seat), to: watch) }
       return true
     }
@@ -104,7 +109,8 @@ actor DeviceDesk: Desk {
 
   func takePlaceAnew() async throws -> [DeskReply] {
     guard let introduction else { return [] }
-    let isHere = try await attach(introduction.device, introduction.credential, expecting: introduction.generation)
+    let isHere = try await attach(
+      introduction.device, introduction.credential, until: introduction.end, expecting: introduction.generation)
     return isHere ? try await collect() : giveWay()
   }
 
@@ -116,9 +122,36 @@ actor DeviceDesk: Desk {
     case .appliance, .user, .sensors: return []
     }
     switch await door.admit(introduction.device, credential: introduction.credential) {
-    case .admitted: return []
+    case .admitted(let end):
+      // What it showed may count from now on, or not any more: whether its camera is taken at its word can change.
+      guard end != introduction.end else { return [] }
+      self.introduction?.end = end
+      return [.introduced(until: end)]
     case .refused(let text): return [.close(.policyViolation, text)]
     case .unavailable: throw Unanswered()
+    }
+  }
+
+  /// A connection stays its device's: a new token may only prolong it.
+  private func renew(by token: String, _ introduction: Introduction, _ id: String?) async -> [DeskReply] {
+    guard introduction.end != nil else { return [.refuse("Only a device that came by a token sends 'auth'", id)] }
+    let device = introduction.device.rawValue
+    switch await door.check(token: token) {
+    case .admitted(let principal):
+      guard principal.subject == device else {
+        audit.note(.tokenRenewed, .refused, applianceID: device, detail: "the token is another's")
+        return [.refuse(.unauthorized, id)]
+      }
+      audit.note(.tokenRenewed, applianceID: device)
+      // By which it is checked when access changes.
+      self.introduction?.credential = token
+      self.introduction?.end = principal.expiresAt
+      return [.introduced(until: principal.expiresAt), .send(.authenticated(until: principal.expiresAt), id)]
+    // It keeps what it has until its end.
+    case .refused(let error):
+      audit.note(.tokenRenewed, .refused, applianceID: device, detail: error.text)
+      return [.refuse("Invalid token", id)]
+    case .unavailable: return [.fail(SignalingRejection(Unavailability.message, requestID: id))]
     }
   }
 

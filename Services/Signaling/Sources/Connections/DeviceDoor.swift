@@ -8,7 +8,8 @@ internal import Synchronization
 /// is taken at its word (the document's hello; SPEC, section 4).
 final class DeviceDoor: Sendable {
   enum Admission: Hashable, Sendable {
-    case admitted
+    /// Until the end of the token that it showed; nil for one that came by its secret, or is taken at its word.
+    case admitted(until: Timestamp?)
     /// With what the device is told. The same for a device that does not exist and for one that does not prove itself: nobody can probe.
     case refused(String)
     case unavailable
@@ -25,15 +26,18 @@ final class DeviceDoor: Sendable {
   func admit(_ device: ApplianceID, credential: String?) async -> Admission {
     let camera: Camera?
     do { camera = try await cameras.camera(device) } catch { return .unavailable }
-    if camera?.needsNoProof == true { return .admitted }
+    if camera?.needsNoProof == true { return .admitted(until: nil) }
     switch await gate.admit(device, credential: credential) {
-    case .admitted: return .admitted
+    case .admitted(let principal): return .admitted(until: principal.isEndless ? nil : principal.expiresAt)
     case .refused(let error):
       logRefusal(of: device, Self.reason(camera, error))
       return .refused(error == .authenticationRequired ? SignalingRejection.deviceNotFound.message : error.text)
     case .unavailable: return .unavailable
     }
   }
+
+  /// Checks a token that is to take the place of the one by which a device came in. Its `subject` says whose it is.
+  func check(token: String) async -> AccessGate.Admission { await gate.admit(token: token) }
 
   /// What only the log says.
   private static func reason(_ camera: Camera?, _ error: AccessError) -> String {
