@@ -97,6 +97,29 @@ async def drawn(project):
     say(f"{len(asked)} questions of the board are answered")
 
 
+async def alarmed(project):
+    """A service that is gone is told, although nothing is left of it that Prometheus could ask."""
+    project.compose("stop", "rules")
+
+    def is_told():
+        alerts = (ask_prometheus(project, "alerts") or {}).get("alerts", [])
+        return any(
+            alert["state"] == "firing" and alert["labels"]["alertname"] == "MartletServiceGone" and alert["labels"]["service"] == "rules" for alert in alerts)
+
+    await eventually("an alert that rules is gone", is_told)
+    project.compose("start", "rules")
+    say("a service that was gone was told")
+
+
+async def demonstrated(project):
+    """The simulated devices of the profile `demo` are heard."""
+    devices = {"EPIC-001", "PickleHeat.Heater", "OHT-50-001"}
+    project.compose("--profile", "demo", "up", "-d", "--no-recreate", "demo-cooker", "demo-heater", "demo-robot")
+    heard = "SELECT string_agg(DISTINCT appliance_id, ' ') FROM events"
+    await eventually("every simulated device heard", lambda: devices <= set(project.row(heard).split()))
+    say("the devices of the profile demo are heard")
+
+
 async def breakage(project, crowd):
     """Everything that may happen to a deployment while apps watch a device."""
     def step(sentence, *work):
@@ -208,6 +231,8 @@ async def main():
         token = await tour.run(project, say)
         tokens = [token, await watched(project, token)]
         await drawn(project)
+        await alarmed(project)
+        await demonstrated(project)
         logs = project.compose("logs", "--no-color")
         if any(token.split(".")[2] in logs for token in tokens):
             raise RuntimeError("a token stands in a log")
