@@ -39,6 +39,34 @@ import Testing
     }
   }
 
+  @Test func `Each message of the document is taken from a console as it stands there`() async throws {
+    try await Self.run { backbone in
+      try await Self.publish("system.status", #"{"status":"idle","state":"ready"}"#, backbone)
+      try await backbone.waitForRow("1", "SELECT count(*) FROM events WHERE type = 'system.status'")
+      let auth = try Self.fixture("auth.json").replacing("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9...", with: "TOKEN")
+      let messages = try ["subscribe", "set_telemetry_rate", "get_system_status", "unsubscribe"].map { try Self.fixture("\($0).json") }
+      try await Subscriber.console(Self.endpoint(backbone, 2), token: backbone.token, [auth] + messages) { console in
+        let subscribed = try await console.event("subscribed")
+        #expect(try subscribed["events"] == JSON(messages[0])["events"] && subscribed["rate"]?.int == 10)
+        #expect(try await console.event("telemetry.status")["data"]?["rate"]?.int == 5)
+        let status = try await console.event("system.status") { $0["request_id"]?.string == "req-123" }
+        #expect(status["data"]?["state"]?.string == "ready")
+        #expect(try await console.event("unsubscribed")["events"] == JSON(messages[3])["events"])
+        try await Self.publish("telemetry.realtime", #"{"velocity":{"linear":1}}"#, backbone)
+        for progress in [10, 20] {
+          try await Self.publish("mission.progress", #"{"mission_id":"m-1","progress":\#(progress)}"#, backbone)
+          _ = try await console.event("mission.progress") { $0["data"]?["progress"]?.int == progress }
+        }
+        // At its rate it would have come between the two.
+        #expect(await console.mailbox.count(ofType: "telemetry.realtime") == 0)
+      }
+      try await Self.startRobot(backbone)
+      try await Subscriber.console(Self.endpoint(backbone, 1), token: backbone.token, [auth, Self.fixture("emergency_stop.json")]) {
+        _ = try await $0.event("command_ack") { $0["status"]?.string == "acknowledged" && $0["request_id"]?.string == "req-124" }
+      }
+    }
+  }
+
   private static func eventTypes() throws -> [String] {
     let folder = fixtureFolder.path(percentEncoded: false)
     let families = ["system.", "telemetry.", "mission.", "safety.", "config.", "module."]
