@@ -178,6 +178,10 @@ import Testing
       #expect(told["too many"] == (try JSON(#"[1008,"Too many errors"]"#)))
       let log = try String(contentsOfFile: backbone.stack.folder.log("gateway-2"), encoding: .utf8)
       #expect(log.contains("it was '{'") && log.contains("more since the line before") == false)
+      // In a line of JSON, where a backslash is two.
+      #expect(log.contains(#"it was '{\\x01\\x7f\\x0a'"#))
+      #expect(log.contains("'{" + String(repeating: "x", count: 1023) + "…'"))
+      #expect(log.contains("bytes that name a token") && !log.contains("hush"))
       #expect(!log.contains(backbone.token))
       try await backbone.waitForRow("1", "SELECT count(*) FROM events WHERE type = 'reefnet:status'")
       // Whoever reached for what is not theirs is noted.

@@ -75,7 +75,8 @@ async def silence(module_gateway, ui_gateway):
         for socket in (ui, guest):
             await receive(socket, "status")
         for text in (
-                "{", "[]", '"\\u0007"', json.dumps({"type": 7}), control(), control(payload={}), control(payload={"command": "explode"}),
+                "{", "{\x01\x7f\n", "{" + "x" * 2000, json.dumps({"type": "explode", "auth_token": "hush"}),
+                "[]", '"\\u0007"', json.dumps({"type": 7}), control(), control(payload={}), control(payload={"command": "explode"}),
                 json.dumps({"type": "explode"}), json.dumps({"type": "control", "protocol": "reefnet.v2", **STATUS_REQUEST}),
                 control(module_id="Someone.Else", **STATUS_REQUEST), control(payload={"command": "set_param"}),
                 control(payload={"command": "set_param", "parameters": {"setpoint_c": "hot"}}), json.dumps(status)):
