@@ -16,7 +16,8 @@ import Testing
       - {id: EPIC-001, owner: alice}
       - {id: OHT-1, dialect: oht50, owner: alice, shared_with: [{user: guest, role: viewer}]}
       - {id: LAB-1, dialect: webmacs, owner: alice}
-      - {id: cam-1, dialect: signaling, owner: alice}
+      - {id: cam-1, dialect: signaling, owner: alice, shared_with: [{user: guest, role: viewer}]}
+      - {id: cam-2, dialect: signaling, owner: alice}
     """
 
   private static func run(_ body: @Sendable (Backbone, _ tokens: [String: String]) async throws -> Void) async throws {
@@ -27,6 +28,7 @@ import Testing
       try accounts.write(toFile: file, atomically: true, encoding: .utf8)
       try await stack.martletctl("apply", file)
       var tokens = ["USER": backbone.token, "MODULE": try await stack.martletctl("token", "--device", module)]
+      tokens["CAMERA"] = try await stack.martletctl("token", "--device", "cam-1")
       for (name, user) in [("GUEST", "guest"), ("ROOT", "root")] { tokens[name] = try await stack.martletctl("token", user) }
       try await body(backbone, tokens)
     }
@@ -69,6 +71,15 @@ import Testing
         "action = 'subscription.ended' AND user_id = 'alice' AND appliance_id = 'EPIC-001'",
         "action = 'subscription.begun' AND user_id = 'alice' AND appliance_id = '\(Self.module)' AND detail = '/ws/reefnet'",
         "action = 'subscription.begun' AND user_id = 'alice' AND appliance_id = 'OHT-1'",
+        // Watch sessions: begun, refused, and ended by their viewer, by somebody else through the API, and with their connection.
+        "service = 'signaling' AND action = 'subscription.begun' AND result = 'done' AND user_id = 'alice' AND appliance_id = 'cam-1' AND detail LIKE '/ws/viewer: watch session %'",
+        "service = 'signaling' AND action = 'subscription.ended' AND user_id = 'alice' AND appliance_id = 'cam-1' AND detail LIKE '/ws/viewer: watch session %'",
+        "action = 'subscription.begun' AND result = 'failed' AND user_id = 'alice' AND appliance_id = 'cam-2' AND detail = '/ws/viewer: Device is offline'",
+        "action = 'subscription.begun' AND result = 'refused' AND user_id = 'guest' AND appliance_id = 'cam-2' AND detail = '/ws/viewer: Device not found'",
+        "action = 'subscription.begun' AND result = 'refused' AND user_id = 'alice' AND appliance_id = 'cam-1' AND detail = '/ws/viewer: Too many watch requests'",
+        "service = 'signaling' AND action = 'request' AND result = 'refused' AND user_id = 'guest' AND appliance_id = 'cam-1' AND detail LIKE '%another user%'",
+        "service = 'api' AND action = 'request' AND result = 'refused' AND user_id = 'guest' AND appliance_id = 'cam-1' AND detail LIKE 'watch session %another user%'",
+        "service = 'api' AND action = 'subscription.ended' AND result = 'done' AND user_id = 'alice' AND appliance_id = 'cam-1' AND address = '127.0.0.1' AND detail LIKE 'watch session % of guest'",
         // Commands, and what became of them.
         "action = 'command.requested' AND result = 'refused' AND user_id = 'guest' AND appliance_id = 'OHT-1' AND detail LIKE '%emergency_stop: NOT_PERMITTED'",
         "action = 'command.requested' AND result = 'done' AND user_id = 'alice' AND appliance_id = 'OHT-1' AND detail LIKE '%emergency_stop'",
@@ -87,6 +98,14 @@ import Testing
         "service = 'database' AND detail LIKE 'user_passwords added: alice, by %'",
       ]
       for line in lines { try await backbone.waitForRow("t", Self.count(line)) }
+      try await backbone.waitForRow(
+        "subscription.begun 2, subscription.ended 2",
+        """
+        SELECT string_agg(action || ' ' || total, ', ' ORDER BY action) FROM (
+          SELECT action, sum(count) AS total FROM audit_log
+          WHERE service = 'signaling' AND user_id = 'guest' AND appliance_id = 'cam-1' AND result = 'done' GROUP BY action
+        ) AS totals
+        """)
       let all = try await stack.postgres.query("SELECT string_agg(audit_log::text, '') FROM audit_log")
       for secret in Array(tokens.values) + [
         "a password of alice", "a wrong password", "not.a.token", "scrypt$", String(repeating: "w", count: 43),

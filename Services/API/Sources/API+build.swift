@@ -62,7 +62,7 @@ package enum APIService {
       ).routes
     routes += SessionRoutes(history: history).routes
     routes += CommandRoutes(counter: counter, history: history, accounts: accounts, audit: audit).routes
-    routes += WatchRoutes(watches: WatchStore(pool), log: log, logger: context.logger).routes
+    routes += WatchRoutes(watches: WatchStore(pool), log: log, audit: audit, logger: context.logger).routes
     routes += PresenceRoutes(accounts: accounts, redis: redis).routes
     let webhooks = WebhookStore(pool)
     routes += WebhookRoutes(webhooks: webhooks, gate: configuration.outbound, announcer: announcer).routes

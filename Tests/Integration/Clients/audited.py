@@ -3,7 +3,7 @@
 audited.py all GATEWAY SIGNALING API     GATEWAY and SIGNALING like ws://127.0.0.1:8080, API like http://127.0.0.1:8090
 audited.py flood GATEWAY COUNT           connects so many times with a token that is none
 
-Tokens come from USER, GUEST, ROOT (an admin) and MODULE (a heater's).
+Tokens come from USER, GUEST, ROOT (an admin), MODULE (a heater's) and CAMERA.
 """
 import asyncio
 import json
@@ -18,10 +18,10 @@ LIMIT = 30
 MODULE_ID = "PickleHeat.Heater"
 
 
-async def receive(socket, kind):
+async def receive(socket, *kinds):
     while True:
         frame = json.loads(await asyncio.wait_for(socket.recv(), LIMIT))
-        if frame["type"] == kind:
+        if frame["type"] in kinds:
             return frame
 
 
@@ -34,9 +34,13 @@ async def refused(base, path):
         await asyncio.wait_for(socket.wait_closed(), LIMIT)
 
 
+async def say(socket, kind, **payload):
+    await socket.send(json.dumps({"type": kind, "ts": "2026-02-27T21:15:10Z", "payload": payload}))
+
+
 async def refused_in_band(base, path, payload):
     async with websockets.connect(base + path) as socket:
-        await socket.send(json.dumps({"type": "hello", "ts": "2026-02-27T21:15:10Z", "payload": payload}))
+        await say(socket, "hello", **payload)
         await asyncio.wait_for(socket.wait_closed(), LIMIT)
 
 
@@ -87,10 +91,55 @@ async def robots(gateway):
             assert answer["status"] == outcome, answer
 
 
-async def cameras(signaling):
-    async with websockets.connect(url(signaling, "/ws/viewer", "USER")) as viewer:
-        await viewer.send(json.dumps({"type": "hello", "ts": "2026-02-27T21:15:10Z", "payload": {}}))
-        await receive(viewer, "hello_ack")
+async def watch(viewer, camera):
+    await say(viewer, "watch_request", device_id="cam-1")
+    session = (await receive(viewer, "watch_ready"))["payload"]["session_id"]
+    while (await receive(camera, "watch_request"))["payload"]["session_id"] != session:
+        pass
+    return session
+
+
+async def end_by_another(api, session, viewer):
+    """Its row comes a moment after it has begun."""
+    path = "/appliances/cam-1/watches/" + session
+    for _ in range(LIMIT * 10):
+        if await asyncio.to_thread(ask, api, "GET", path, "USER") == 200:
+            break
+        await asyncio.sleep(0.1)
+    assert await asyncio.to_thread(ask, api, "DELETE", path, "USER") == 202
+    await receive(viewer, "watch_ended")
+
+
+async def watch_too_often(viewer):
+    """Twenty at once, and one more each second that this takes."""
+    for _ in range(60):
+        await say(viewer, "watch_request", device_id="cam-1")
+        answer = await receive(viewer, "watch_ready", "error")
+        if answer["type"] == "error":
+            return
+        await say(viewer, "end_watch", session_id=answer["payload"]["session_id"])
+        await receive(viewer, "watch_ended")
+
+
+async def cameras(signaling, api):
+    async with websockets.connect(url(signaling, "/ws/device", "CAMERA")) as camera, websockets.connect(
+            url(signaling, "/ws/viewer", "USER")) as viewer, websockets.connect(url(signaling, "/ws/viewer", "GUEST")) as guest:
+        for socket, payload in ((camera, {"device_id": "cam-1"}), (viewer, {}), (guest, {})):
+            await say(socket, "hello", **payload)
+            await receive(socket, "hello_ack")
+        session = await watch(viewer, camera)
+        await say(guest, "end_watch", session_id=session)
+        await receive(guest, "error")
+        await end_by_another(api, await watch(guest, camera), guest)
+        assert await asyncio.to_thread(ask, api, "DELETE", "/appliances/cam-1/watches/" + session, "GUEST") == 404
+        await say(viewer, "end_watch", session_id=session)
+        await receive(viewer, "watch_ended")
+        for socket in (viewer, guest):
+            await say(socket, "watch_request", device_id="cam-2")
+            await receive(socket, "error")
+        await watch_too_often(viewer)
+        # It goes on when its connection closes.
+        await watch(guest, camera)
     await refused_in_band(signaling, "/ws/viewer", {"token": "not.a.token"})
     await refused_in_band(signaling, "/ws/device", {"device_id": "cam-1", "token": "w" * 43})
 
@@ -127,7 +176,7 @@ async def everything(gateway, signaling, api):
     await robots(gateway)
     for path in ("/ws", "/ws/telemetry", "/ws/controller/telemetry", "/ws/datapoints/stream", "/ws/reefnet"):
         await refused(gateway, path)
-    await cameras(signaling)
+    await cameras(signaling, api)
     requests(api)
 
 

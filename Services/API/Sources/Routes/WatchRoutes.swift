@@ -12,6 +12,7 @@ import Store
 struct WatchRoutes: Sendable {
   let watches: WatchStore
   let log: any EventLog
+  let audit: RequestAudit
   let logger: Logger
 
   private static let state = Operation.Parameter(
@@ -87,9 +88,13 @@ struct WatchRoutes: Sendable {
   /// The session in the path, if it is the camera's and the caller may know of it.
   private func watch(_ call: Call) async throws -> WatchRecord {
     let (device, caller) = (try call.appliance(), try call.user())
-    guard let id = call.path["watch_id"].flatMap({ WatchID($0) }), let watch = try await watches.watch(id), watch.device == device,
-      call.permission ?? .watch >= .own || watch.userID == caller.id
-    else { throw Problem(.sessionNotFound) }
+    guard let id = call.path["watch_id"].flatMap({ WatchID($0) }), let watch = try await watches.watch(id), watch.device == device else {
+      throw Problem(.sessionNotFound)
+    }
+    guard call.permission ?? .watch >= .own || watch.userID == caller.id else {
+      audit.refusedWatch(watch, to: caller.id, from: call.clientAddress)
+      throw Problem(.sessionNotFound)
+    }
     return watch
   }
 
@@ -98,6 +103,7 @@ struct WatchRoutes: Sendable {
   private func end(_ call: Call) async throws -> Response {
     let (watch, caller) = (try await watch(call), try call.user())
     if try await watches.requestEnd(watch.id, by: caller.id, now: call.now) {
+      audit.endedWatch(watch, by: caller.id, from: call.clientAddress)
       logger.info(
         "a watch is to end",
         metadata: [

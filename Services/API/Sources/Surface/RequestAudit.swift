@@ -1,6 +1,7 @@
 import AuditTrail
 import HTTPTypes
 import Models
+import Store
 
 /// What the audit log is to tell of requests (deploy/decisions/0026). Changes are noted by the database, in their own transaction, in the name that `caller` gives.
 struct RequestAudit: Sendable {
@@ -43,5 +44,19 @@ struct RequestAudit: Sendable {
     trail.note(
       .commandRequested, refusal == nil ? .done : .refused, userID: userID, applianceID: appliance.rawValue, commandID: commandID,
       address: address, detail: refusal.map { "\(type): \($0)" } ?? type.rawValue)
+  }
+
+  /// Somebody has asked for the end of a watch session, their own or, if they may, another's.
+  func endedWatch(_ watch: WatchRecord, by userID: String, from address: String) {
+    trail.note(
+      .subscriptionEnded, .done, userID: userID, applianceID: watch.device.rawValue, address: address,
+      detail: watch.userID == userID ? "watch session \(watch.id)" : "watch session \(watch.id) of \(watch.userID)")
+  }
+
+  /// The session is another's, and none that the caller may know of.
+  func refusedWatch(_ watch: WatchRecord, to userID: String, from address: String) {
+    trail.note(
+      .request, .refused, userID: userID, applianceID: watch.device.rawValue, address: address,
+      detail: "watch session \(watch.id): another user's")
   }
 }

@@ -165,12 +165,19 @@ actor DeviceDesk: Desk {
     case .done: return []
     case .refused(let reason): return [.refuse(reason, id)]
     case .noSession: return [.refuse(.sessionNotFound, id)]
+    case .anothers:
+      audit.note(.request, .refused, applianceID: device.rawValue, detail: "watch session \(watch): another device's")
+      return [.refuse(.sessionNotFound, id)]
     }
   }
 
   private func keep(_ data: [UInt8], of device: ApplianceID, _ id: String?) async throws -> [DeskReply] {
     let now = Timestamp.now()
-    guard presences.spend(at: now) else { return [.refuse("Too many presence messages", id)] }
+    guard presences.spend(at: now) else {
+      let reason = "Too many presence messages"
+      audit.note(.request, .refused, applianceID: device.rawValue, detail: reason)
+      return [.refuse(reason, id)]
+    }
     try await switchboard.keepPresence(data, of: device, at: now)
     let event = Event(type: .appliancePresence, applianceID: device, timestamp: now, data: data)
     _ = try await log.append([LogEntry(.event(event), order: now)])

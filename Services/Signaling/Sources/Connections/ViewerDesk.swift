@@ -101,22 +101,24 @@ actor ViewerDesk: Desk {
 
   private func begin(_ name: String, _ principal: Principal, _ id: String?) async throws -> [DeskReply] {
     let start = ContinuousClock.now
-    guard requests.spend(at: .now()) else { return [.refuse("Too many watch requests", id)] }
-    guard watches.count < limits.watchesMax else { return [.refuse("Too many sessions on this connection", id)] }
-    guard let device = try? ApplianceID(name) else { return [.refuse(.deviceNotFound, id)] }
+    let device = try? ApplianceID(name)
+    func refuse(_ reason: String, _ result: AuditEntry.Result = .refused) -> [DeskReply] {
+      audit.note(.subscriptionBegun, result, userID: principal.subject, applianceID: device?.rawValue, detail: reason)
+      return [.refuse(reason, id)]
+    }
+    guard requests.spend(at: .now()) else { return refuse("Too many watch requests") }
+    guard watches.count < limits.watchesMax else { return refuse("Too many sessions on this connection") }
+    guard let device else { return refuse(SignalingRejection.deviceNotFound.message) }
     switch await gate.permission(of: principal, on: device) {
-    case .refused:
-      audit.note(.subscriptionBegun, .refused, userID: principal.subject, applianceID: device.rawValue)
-      return [.refuse(.deviceNotFound, id)]
+    case .refused: return refuse(SignalingRejection.deviceNotFound.message)
     case .unavailable: throw Unanswered()
     case .granted: break
     }
     switch try await watchroom.begin(device, userID: principal.subject, viewer: seat) {
-    case .offline: return [.refuse(.deviceOffline, id)]
-    case .busy: return [.refuse("Device has too many viewers", id)]
+    case .offline: return refuse(SignalingRejection.deviceOffline.message, .failed)
+    case .busy: return refuse("Device has too many viewers")
     case .ready(let watch, let servers):
-      watches[watch] = device
-      audit.note(.subscriptionBegun, userID: principal.subject, applianceID: device.rawValue, detail: "watch session \(watch)")
+      hold(watch, of: device)
       watchroom.metrics.ready(after: .now - start)
       return [.send(.watchReady(watch, servers), id)]
     }
@@ -132,15 +134,21 @@ actor ViewerDesk: Desk {
     let isNew = watches[watch] == nil
     if isNew {
       // A session of this user that comes from a connection which is lost, or about to be.
-      guard watches.count < limits.watchesMax, let session = try await switchboard.read(watch)?.session, session.userID == principal.subject
-      else { return [.refuse(.sessionNotFound, id)] }
+      guard watches.count < limits.watchesMax, let session = try await switchboard.read(watch)?.session else {
+        return [.refuse(.sessionNotFound, id)]
+      }
+      guard session.userID == principal.subject else {
+        let detail = "watch session \(watch): another user's"
+        audit.note(.request, .refused, userID: principal.subject, applianceID: session.device.rawValue, detail: detail)
+        return [.refuse(.sessionNotFound, id)]
+      }
       try await switchboard.note(.viewer(watch), of: place.replica)
-      watches[watch] = session.device
+      hold(watch, of: session.device)
     }
     switch try await watchroom.apply(input, to: watch, where: { $0.userID == principal.subject }) {
     case .done: return isNew ? try await collect() : []
     case .refused(let reason): return [.refuse(reason, id)]
-    case .noSession: return try await collect() + [.refuse(.sessionNotFound, id)]
+    case .noSession, .anothers: return try await collect() + [.refuse(.sessionNotFound, id)]
     }
   }
 
@@ -177,12 +185,20 @@ actor ViewerDesk: Desk {
     return .send(frame.text)
   }
 
+  /// The session is this connection's from now on.
+  private func hold(_ watch: WatchID, of device: ApplianceID) {
+    watches[watch] = device
+    audit.note(.subscriptionBegun, userID: principal?.subject, applianceID: device.rawValue, detail: "watch session \(watch)")
+  }
+
   private func forget(_ watch: WatchID) async throws {
-    if let device = watches[watch] {
-      audit.note(.subscriptionEnded, userID: principal?.subject, applianceID: device.rawValue, detail: "watch session \(watch)")
-    }
-    watches[watch] = nil
+    if let device = watches.removeValue(forKey: watch) { noteEnd(of: watch, device) }
     try await switchboard.takeBack(.viewer(watch), of: place.replica)
+  }
+
+  /// The session is over, or another connection's, or lost with this one.
+  private func noteEnd(of watch: WatchID, _ device: ApplianceID) {
+    audit.note(.subscriptionEnded, userID: principal?.subject, applianceID: device.rawValue, detail: "watch session \(watch)")
   }
 
   func takePlaceAnew() async throws -> [DeskReply] {
@@ -197,6 +213,7 @@ actor ViewerDesk: Desk {
 
   func closed(inGoodOrder: Bool) async {
     let (seat, replica, switchboard) = (seat, place.replica, switchboard)
+    for (watch, device) in watches { noteEnd(of: watch, device) }
     for watch in watches.keys {
       await watchroom.applySurely(inGoodOrder ? .left(.viewer, seat) : .lost(.viewer, seat), to: watch)
       await Watchroom.surely(watchroom.logger) { try await switchboard.takeBack(.viewer(watch), of: replica) }

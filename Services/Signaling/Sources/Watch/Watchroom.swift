@@ -9,8 +9,10 @@ struct Watchroom: Sendable {
   enum Outcome: Equatable, Sendable {
     case done
     case refused(String)
-    /// It is over, or never was, or is none of the sender's.
+    /// It is over, or never was.
     case noSession
+    /// It is none of the sender's, who is told the same as of none.
+    case anothers
   }
 
   enum Beginning: Equatable, Sendable {
@@ -67,7 +69,8 @@ struct Watchroom: Sendable {
   ) async throws -> Outcome {
     var (input, backoff) = (input, Backoff(shortest: .milliseconds(4), longest: .milliseconds(200)))
     for _ in 0..<Self.attemptCountMax {
-      guard var reading = try await switchboard.read(id), isAllowed(reading.session) else { return .noSession }
+      guard var reading = try await switchboard.read(id) else { return .noSession }
+      guard isAllowed(reading.session) else { return .anothers }
       let (before, now) = (reading.session, clock.now())
       let actions = reading.session.handle(input, limits: limits, now: now)
       for case .refuse(let reason) in actions where reading.session == before { return .refused(reason) }
