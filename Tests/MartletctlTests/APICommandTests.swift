@@ -60,7 +60,11 @@ import Testing
       #expect(try await fixture.martletctl("appliances", "--json").output.contains(#""id":"EPIC-001""#))
       #expect(try String(contentsOfFile: file, encoding: .utf8) != stale)
 
-      #expect(try await fixture.martletctl("logout").status == .exited(0))
+      #expect(try await fixture.martletctl("logout").output == "logged out\n")
+      #expect(!FileManager.default.fileExists(atPath: file))
+      let again = try await fixture.martletctl("login", "demo", "--json", input: "a long password\n")
+      let url = try #require(again.output.firstMatch(of: /"url":("[^"]*")/)?.1)
+      #expect(try await fixture.martletctl("logout", "--json").output == "{\"logged_out\":\(url)}\n")
       #expect(!FileManager.default.fileExists(atPath: file))
     }
   }
@@ -83,6 +87,7 @@ import Testing
       #expect(try await fixture.martletctl("appliances").errors.contains("token_revoked"))
 
       _ = try await fixture.martletctl("login", "root", "--password-file", "\(folder)/root.password")
+      #expect(try await fixture.martletctl("revoke", "demo", "--json").output == "{\"revoked\":\"demo\"}\n")
       #expect(try await fixture.martletctl("users").output == "ID    NAME  ROLE\ndemo  demo  viewer\nroot  root  admin\n")
       #expect(
         try await fixture.martletctl("users", "--limit", "1", "--json").output

@@ -61,8 +61,9 @@ struct LogOut: AsyncParsableCommand {
 
   func run() async throws {
     try await reporting {
-      try await api.client().logOut()
-      if !api.json { Console.say("logged out") }
+      let client = try api.client()
+      try await client.logOut()
+      Console.say(api.json ? String(decoding: JSONText.object([("logged_out", client.url)]), as: UTF8.self) : "logged out")
     }
   }
 }
@@ -79,7 +80,9 @@ struct Revoke: AsyncParsableCommand {
   func run() async throws {
     try await reporting {
       _ = try await api.client().send(.DELETE, "/v1/users/\(APIClient.escaped(user))/tokens")
-      if !api.json { Console.say("every token of \(EventLine.visible(user)) is revoked") }
+      Console.say(
+        api.json
+          ? String(decoding: JSONText.object([("revoked", user)]), as: UTF8.self) : "every token of \(EventLine.visible(user)) is revoked")
     }
   }
 }
