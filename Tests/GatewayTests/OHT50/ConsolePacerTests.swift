@@ -54,7 +54,53 @@ import Testing
     #expect(fast.waiting == [2, 22] && fast.next == start + .seconds(1))
     #expect(fast.takeDue(at: start + .seconds(1)) == [2])
     #expect(fast.offer(3, 0, at: start + .milliseconds(1500)) == false)
-    #expect(fast.takeDue(at: start + .seconds(20)) == [3, 22])
+    #expect(fast.takeDue(at: start + .seconds(20)) == [22, 3])
+  }
+
+  /// A pacer whose places are these types, each at most every so many milliseconds.
+  private func pacer(_ types: KeyValuePairs<String, Int>) -> ConsolePacer<Int> {
+    var pacer = ConsolePacer<Int>()
+    for (type, interval_ms) in types { pacer.add(interval: .milliseconds(interval_ms), line: ConsoleLine(of: Samples.type(type))) }
+    return pacer
+  }
+
+  @Test func `What comes later of a family waits for what waits, and is told after it`() {
+    var pacer = pacer(["config.updated": 10_000, "config.rollback": 10_000, "mission.started": 200])
+    func offer(_ frame: Int, _ place: Int) -> Bool { pacer.offer(frame, place, at: start + .seconds(frame)) }
+    #expect([offer(0, 0), offer(5, 0), offer(6, 1), offer(7, 2)] == [true, false, false, true])
+    #expect(!pacer.isDue(1, at: start + .seconds(9)) && pacer.next == start + .seconds(10))
+    #expect(pacer.takeDue(at: start + .seconds(9)) == [] && pacer.takeDue(at: start + .seconds(10)) == [5, 6])
+    // A newer one takes its place at the end.
+    #expect([offer(11, 0), offer(12, 1), offer(13, 0)] == [false, false, false] && pacer.supersededCount == 1)
+    #expect(pacer.waiting == [12, 13] && pacer.takeDue(at: start + .seconds(20)) == [12, 13] && pacer.next == nil)
+    // None is held up by what has gone.
+    #expect(offer(40, 1) && offer(41, 0))
+  }
+
+  @Test func `A mission's progress that waits gives way to what comes later, and does not overtake what waits`() {
+    var pacer = pacer(["mission.progress": 200, "mission.completed": 200, "system.status": 1000, "system.error": 0])
+    func offer(_ frame: Int, _ place: Int) -> Bool { pacer.offer(frame, place, at: start + .milliseconds(frame)) }
+    #expect([offer(0, 0), offer(100, 0), offer(150, 1)] == [true, false, true] && pacer.next == nil && pacer.supersededCount == 1)
+    #expect([offer(210, 1), offer(220, 0)] == [false, false] && pacer.next == start + .milliseconds(350))
+    #expect(pacer.takeDue(at: start + .milliseconds(350)) == [210, 220])
+    #expect([offer(360, 0), offer(370, 1)] == [false, false])
+    #expect(pacer.takeDue(at: start + .milliseconds(600)) == [360, 370])
+    // It waits for its own rate, and the end of the mission does not wait for it.
+    var slow = self.pacer(["mission.progress": 10_000, "mission.completed": 200])
+    #expect([0, 0, 1, 1].enumerated().map { slow.offer($0, $1, at: start) } == [true, false, true, false])
+    #expect(slow.offer(4, 0, at: start) == false && slow.takeDue(at: start + .milliseconds(200)) == [3] && slow.waiting == [4])
+    // How a robot is stands beside its errors.
+    #expect([offer(1000, 2), offer(1100, 2), offer(1200, 3)] == [true, false, true] && pacer.waiting == [1100])
+  }
+
+  @Test func `What is urgent takes the place of what waits in its family, and what has no place goes behind it`() {
+    var pacer = pacer(["safety.estop": 1000, "safety.clear": 1000])
+    let went = [(0, true), (0, false), (1, true), (0, true), (1, true), (1, false)].enumerated().map { frame, event in
+      pacer.offer(frame, event.0, isUrgent: event.1, at: start + .milliseconds(frame))
+    }
+    #expect(went == [true, false, true, true, true, false] && pacer.waiting == [5])
+    #expect(pacer.takeAll(before: Samples.type("mission.paused"), at: start) == [])
+    #expect(pacer.takeAll(before: Samples.type("safety.paused"), at: start) == [5] && pacer.waiting == [])
   }
 
   @Test func `Where there is no room, the newest of each type goes when there is`() {

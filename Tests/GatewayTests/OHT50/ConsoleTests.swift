@@ -79,6 +79,40 @@ import WebSocketTestClient
     }
   }
 
+  @Test func `A stop that is cleared and comes again is told at once, and a repeat is not told after what came later`() async throws {
+    try await TestGateway.run { gateway in
+      // What is between them makes them no repeats also for one that does not hear it.
+      try await console(gateway) { client in
+        try await subscribe("\"safety.estop\"", client)
+        for (word, number) in [("estop", 1), ("clear", 1), ("estop", 1), ("estop", 2)] as [(String, UInt64)] {
+          try await gateway.append(Samples.event("safety.\(word)", number))
+        }
+        for expected in [1.0, 1, 2] { #expect(number(try await next("safety.estop", client)) == expected) }
+      }
+      try await console(gateway) { client in
+        try await subscribe("\"safety.*\"", client)
+        for word in ["estop", "clear", "estop", "estop", "clear", "zone_entered"] {
+          try await gateway.append(Samples.event("safety.\(word)", 3))
+        }
+        for word in ["estop", "clear", "estop", "clear", "zone_entered"] { try await next("safety.\(word)", client) }
+      }
+    }
+  }
+
+  @Test func `A mission's events come in their order, however often each may come`() async throws {
+    try await TestGateway.run { gateway in
+      try await console(gateway) { client in
+        try await subscribe("\"mission.*\"", client)
+        for (word, number) in [("progress", 1), ("progress", 2), ("completed", 3), ("completed", 4), ("started", 5)] as [(String, UInt64)] {
+          try await gateway.append(Samples.event("mission.\(word)", number))
+        }
+        for (word, expected) in [("progress", 1.0), ("completed", 3), ("completed", 4), ("started", 5)] {
+          #expect(number(try await next("mission.\(word)", client)) == expected)
+        }
+      }
+    }
+  }
+
   @Test func `Consoles with different wishes get each their own`() async throws {
     try await TestGateway.run { gateway in
       try await console(gateway) { slow in

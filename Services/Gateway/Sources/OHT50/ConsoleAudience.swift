@@ -80,13 +80,14 @@ final class ConsoleAudience: SubscriberAudience {
   func append(_ message: UnsafeRawBufferPointer, id: EventID?) {
     guard let type = EventGlance.type(of: message) else { return }
     guard OHT50Family(type) != nil else { return tellOutcome(message, type) }
+    // Also of types that nobody wants: what comes after them is no repeat.
+    let isUrgent = type.isSafety && safety.isNew(type, message)
     let place = places.place(of: type) { for profile in profiles { profile.add(type) } }
     guard profiles.contains(where: { $0.wants(type, place) }) else { return }
     var bytes = ByteBuffer()
     FrameEncoder.append(text: message, to: &bytes)
     let frame = DeliveryLane.Frame(bytes: bytes, appliance: topic.appliance, type: type, id: id)
     let now = ContinuousClock.now
-    let isUrgent = type.isSafety && safety.isNew(type, message)
     let isDue = profiles.contains { $0.isDue(place, at: now) }
     let hasRoom = isUrgent || !isDue || budget.spend(at: .now())
     let earliest = hasRoom ? nil : now + .seconds(1) / eventsPerSecond
@@ -154,17 +155,14 @@ struct ConsolePlaces {
   }
 }
 
-/// The last safety event of each type: one that is like it, to the byte, is a repeat (SPEC, section 3). Pure.
+/// The last safety event of a robot, whatever its type: only one that says the same again is a repeat (SPEC, section 3). Pure.
 struct SafetyMemory {
-  private var last: [EventType: [UInt8]] = [:]
-
-  /// Types that are remembered; the document has three. Those beyond are always new.
-  private static let typesMax = 64
+  private var last: (type: EventType, data: [UInt8])?
 
   mutating func isNew(_ type: EventType, _ message: UnsafeRawBufferPointer) -> Bool {
-    guard let event = try? Event(parsing: Array(message)) else { return true }
-    guard event.data != last[type] else { return false }
-    if last[type] != nil || last.count < Self.typesMax { last[type] = event.data }
-    return true
+    let said = (try? Event(parsing: Array(message))).map { (type: type, data: $0.data) }
+    defer { last = said }
+    guard let said, let last else { return true }
+    return said != last
   }
 }

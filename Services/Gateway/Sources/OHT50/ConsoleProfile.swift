@@ -50,7 +50,7 @@ final class ConsoleProfile {
   }
 
   /// The next place is this type's.
-  func add(_ type: EventType) { pacer.add(interval: view.interval(of: type)) }
+  func add(_ type: EventType) { pacer.add(interval: view.interval(of: type), line: ConsoleLine(of: type)) }
 
   func wants(_ type: EventType, _ place: Int?) -> Bool {
     place.map { pacer.wants($0) } ?? (view.interval(of: type) != nil)
@@ -62,12 +62,20 @@ final class ConsoleProfile {
     _ frame: DeliveryLane.Frame, _ place: Int?, isUrgent: Bool, earliest: ContinuousClock.Instant?, at now: ContinuousClock.Instant
   ) {
     guard let place else {
-      if let type = frame.type, view.interval(of: type) != nil { due.append(frame) }
+      if let type = frame.type, view.interval(of: type) != nil {
+        due += pacer.takeAll(before: type, at: now)
+        due.append(frame)
+      }
       return
     }
+    if pacing({ $0.offer(frame, place, isUrgent: isUrgent, earliest: earliest, at: now) }) { due.append(frame) }
+  }
+
+  /// Counts what gives way.
+  private func pacing<Result>(_ body: (inout ConsolePacer<DeliveryLane.Frame>) -> Result) -> Result {
     let superseded = pacer.supersededCount
-    if pacer.offer(frame, place, isUrgent: isUrgent, earliest: earliest, at: now) { due.append(frame) }
-    hub.counters.paced += pacer.supersededCount - superseded
+    defer { hub.counters.paced += pacer.supersededCount - superseded }
+    return body(&pacer)
   }
 
   /// When something that waits may go.
@@ -75,7 +83,7 @@ final class ConsoleProfile {
 
   /// Ends a tick: what is due goes to every member, as one buffer to those that keep up, one by one to the lanes of the others.
   func flush(at now: ContinuousClock.Instant) {
-    due += pacer.takeDue(at: now).sorted { $0.id ?? .zero < $1.id ?? .zero }
+    due += pacing { $0.takeDue(at: now) }
     guard !due.isEmpty else { return }
     let oldest = due.lazy.compactMap(\.id).min() ?? .zero
     for frame in due { joined.writeImmutableBuffer(frame.bytes) }
