@@ -17,7 +17,8 @@ struct CommandRoutes: Sendable {
       Route(
         Operation(
           method: .post, path: "/api/v1/appliances/{appliance_id}/commands", id: "sendCommand", group: .commands,
-          summary: "Sends a command to an appliance. Who may see it may stop it; all else wants an operator or the owner.",
+          summary:
+            "Sends a command to an appliance. cooking:stop, and what a heater module is told but set_param, want no more than to see it; all else, emergency_stop too, an operator or the owner; unless the table of roles says otherwise.",
           admittance: .appliance(.watch),
           query: [
             Operation.Parameter(name: "wait", schema: .integer(0...30), note: "Seconds to wait for the outcome; 0 when left out.")
