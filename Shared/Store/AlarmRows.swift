@@ -47,6 +47,8 @@ package enum AlarmRows {
     package let id: Int64
     package let applianceID: ApplianceID
     package let source: String
+    /// Whether the device itself raised it (`reefnet:alarm`).
+    package var isDevices: Bool { source.hasPrefix("code:") }
     package let name: String
     package let severity: String
     package let metric: String

@@ -61,16 +61,18 @@ package struct AlarmStore: Sendable {
 
   /// Notes that somebody has seen the alarm, and has it told. Of many who do so the first counts, and one that is cleared by then is acknowledged all the same.
   ///
+  /// - Parameter includingDevices: whether also one that the device itself raised.
   /// - Returns: the alarm as it is by now; nil when the appliance has none of that number.
   package func acknowledge(
-    _ id: Int64, of appliance: ApplianceID, by user: String, now: Timestamp = .now()
+    _ id: Int64, of appliance: ApplianceID, by user: String, includingDevices: Bool, now: Timestamp = .now()
   ) async throws -> StoredAlarm? {
-    try await pool.withTransaction(timeout: Self.timeout) { session in
+    let condition = "id = $1 AND appliance_id = $2" + (includingDevices ? "" : " AND source NOT LIKE 'code:%'")
+    return try await pool.withTransaction(timeout: Self.timeout) { session in
       let changed = try Self.alarms(
         session.query(
           """
           UPDATE alarms SET acknowledged_at = greatest($3, raised_at), acknowledged_by = $4, updated_at = greatest($3, updated_at)
-          WHERE id = $1 AND appliance_id = $2 AND acknowledged_at IS NULL RETURNING \(Self.columns)
+          WHERE \(condition) AND acknowledged_at IS NULL RETURNING \(Self.columns)
           """, [.int8(id), appliance.column, .timestamptz(now), .text(user)]))
       if let alarm = changed.first {
         let message = alarm.alarm.message(.alarmAcknowledged, at: now, acknowledgement: (user, alarm.cleared != nil))
@@ -78,7 +80,7 @@ package struct AlarmStore: Sendable {
         return alarm
       }
       return try Self.alarms(
-        session.query("SELECT \(Self.columns) FROM alarms WHERE id = $1 AND appliance_id = $2", [.int8(id), appliance.column])
+        session.query("SELECT \(Self.columns) FROM alarms WHERE \(condition)", [.int8(id), appliance.column])
       ).first
     }
   }

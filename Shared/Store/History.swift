@@ -69,7 +69,7 @@ package struct HistoryPage<Item: Sendable, Position: Sendable>: Sendable {
   private init(items: [Item], next: Position?) { (self.items, self.next) = (items, next) }
 
   /// The page with some of its items only, which may be none; `next` is as before.
-  package func filter(_ isKept: (Item) -> Bool) -> Self { Self(items: items.filter(isKept), next: next) }
+  package func filter(_ isKept: (Item) throws -> Bool) rethrows -> Self { Self(items: try items.filter(isKept), next: next) }
 
   private static func clamped(_ limit: Int) -> Int { min(max(limit, 1), limitMax) }
 }

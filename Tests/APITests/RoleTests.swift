@@ -42,6 +42,55 @@ import Testing
     }
   }
 
+  private static let rows = """
+    INSERT INTO alarms (appliance_id, source, name, severity, metric, raised_at, updated_at)
+      VALUES ('OHT-1', 'rule:r-1', 'Hot', 'warning', '', now(), now()), ('OHT-1', 'code:c-1', 'Hot', 'warning', '', now(), now());
+    INSERT INTO commands (appliance_id, command_id, type, user_id, state, issued_at, settled_at)
+      VALUES ('OHT-1', 'c-1', 'emergency_stop', 'guest', 'acknowledged', now(), now()),
+        ('OHT-1', 'c-2', 'emergency_stop', 'owner', 'acknowledged', now(), now());
+    INSERT INTO appliances (id, owner_id, dialect, name) VALUES ('cam-1', 'owner', 'signaling', 'Cam');
+    INSERT INTO appliance_shares (appliance_id, user_id, role) VALUES ('cam-1', 'cook', 'operator'), ('cam-1', 'guest', 'viewer');
+    """
+
+  @Test func `Alarms, commands and cameras' presence are for roles that get the events behind them`() async throws {
+    let file = FileManager.default.temporaryDirectory.appending(path: "roles-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let table = """
+      generic viewer events * !alarm:cleared !command:sent !appliance:presence
+      reefnet operator events * !reefnet:alarm
+      """
+    try table.write(toFile: file, atomically: true, encoding: .utf8)
+    try await APIFixture.run(["MARTLET_ROLES_FILE": file]) { fixture in
+      _ = try await fixture.stack.postgres.query(Self.seed + Self.rows)
+      func texts(_ path: String, _ list: String, _ member: String, _ token: String) async throws -> Set<String> {
+        let answer = try await fixture.ask(Question(path: path, token: token))
+        return Set((answer.value(list) as? [[String: Any]] ?? []).compactMap { $0[member] as? String })
+      }
+      let (both, all): (Set<String>, Set<String>) = (["rule:r-1", "code:c-1"], ["c-1", "c-2"])
+      for (user, alarms, commands, presence) in [
+        ("guest", [], ["c-1"], 403), ("cook", ["rule:r-1"], all, 200), ("owner", both, all, 200), ("root", both, all, 200),
+      ] as [(String, Set<String>, Set<String>, Int)] {
+        let token = try await fixture.token(user)
+        for path in [Self.robot + "/alarms", "/api/v1/alarms"] {
+          #expect(try await texts(path, "alarms", "source", token) == alarms, "\(user)")
+        }
+        #expect(try await texts(Self.robot + "/commands", "commands", "command_id", token) == commands, "\(user)")
+        for id in all {
+          let one = try await fixture.ask(Question(path: Self.robot + "/commands/\(id)", token: token))
+          #expect(one.status == (commands.contains(id) ? 200 : 404), "\(user): \(one.body)")
+        }
+        #expect(try await fixture.ask(Question(path: "/api/v1/appliances/cam-1/presence", token: token)).status == presence, "\(user)")
+      }
+      let cook = try await fixture.token("cook")
+      for (source, status) in [("rule:r-1", 200), ("code:c-1", 404)] {
+        let id = try await fixture.stack.postgres.query("SELECT id FROM alarms WHERE source = '\(source)'")
+        let answer = try await fixture.ask(Question("POST", Self.robot + "/alarms/\(id)/acknowledge", token: cook))
+        #expect(answer.status == status, "\(source): \(answer.body)")
+      }
+      #expect(try await fixture.stack.postgres.query("SELECT count(*) FROM alarms WHERE acknowledged_at IS NOT NULL") == "1")
+    }
+  }
+
   @Test func `A table in a file counts, and one that is wrong keeps the service from starting`() async throws {
     let file = FileManager.default.temporaryDirectory.appending(path: "roles-\(UUID().uuidString)").path
     defer { try? FileManager.default.removeItem(atPath: file) }

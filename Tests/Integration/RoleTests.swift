@@ -67,6 +67,7 @@ import Testing
         ("events OWNER", #"["reefnet:alarm","reefnet:status"]"#), ("events COOK", #"["reefnet:status"]"#),
         ("events GUEST", #"["reefnet:alarm"]"#),
         ("readings OWNER", "[200,200]"), ("readings COOK", "[200,200]"), ("readings GUEST", "[200,403]"),
+        ("alarms OWNER", "[3,3]"), ("alarms COOK", "[0,0]"), ("alarms GUEST", "[3,3]"), ("acknowledge COOK", "404"),
         ("acknowledged COOK", "[]"), ("changed", "[]"),
       ])
   }

@@ -56,14 +56,12 @@ package enum APIService {
     routes += UserRoutes(accounts: accounts, passwords: passwords, announcer: announcer).routes
     routes += ApplianceRoutes(accounts: accounts, announcer: announcer).routes
     routes += ShareRoutes(accounts: accounts, announcer: announcer).routes
-    routes +=
-      HistoryRoutes(
-        history: history, exports: exports, view: RoleView(roles: configuration.roles, accounts: accounts)
-      ).routes
+    let view = RoleView(roles: configuration.roles, accounts: accounts)
+    routes += HistoryRoutes(history: history, exports: exports, view: view).routes
     routes += SessionRoutes(history: history).routes
-    routes += CommandRoutes(counter: counter, history: history, accounts: accounts, audit: audit).routes
+    routes += CommandRoutes(counter: counter, history: history, accounts: accounts, view: view, audit: audit).routes
     routes += WatchRoutes(watches: WatchStore(pool), log: log, audit: audit, logger: context.logger).routes
-    routes += PresenceRoutes(accounts: accounts, redis: redis).routes
+    routes += PresenceRoutes(accounts: accounts, redis: redis, view: view).routes
     let webhooks = WebhookStore(pool)
     routes += WebhookRoutes(webhooks: webhooks, gate: configuration.outbound, announcer: announcer).routes
     routes += DeliveryRoutes(webhooks: webhooks).routes
@@ -73,7 +71,7 @@ package enum APIService {
     routes += DatapointRoutes(gate: gate, latest: LatestReadings(controllers), roles: configuration.roles).routes
     routes += RuleRoutes(rules: RuleStore(pool)).routes
     routes += BacktestRoutes(history: history, accounts: accounts).routes
-    routes += AlarmRoutes(alarms: AlarmStore(pool)).routes
+    routes += AlarmRoutes(alarms: AlarmStore(pool), gate: gate, view: view).routes
     routes += AuditRoutes(audit: AuditStore(pool)).routes
     routes += DocumentRoutes(of: routes.map(\.operation)).routes
     let router = Surface.router(

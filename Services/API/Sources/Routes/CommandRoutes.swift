@@ -10,6 +10,7 @@ struct CommandRoutes: Sendable {
   let counter: CommandCounter
   let history: HistoryStore
   let accounts: AccountStore
+  let view: RoleView
   let audit: RequestAudit
 
   var routes: [Route] {
@@ -38,7 +39,8 @@ struct CommandRoutes: Sendable {
       Route(
         Operation(
           method: .get, path: "/api/v1/appliances/{appliance_id}/commands", id: "listCommands", group: .commands,
-          summary: "The commands that an appliance was sent, newest first. The newest may take a moment to appear.",
+          summary:
+            "The commands that an appliance was sent, those that the caller sent or the role gets, newest first. The newest may take a moment to appear. A page may have fewer than its limit.",
           admittance: .appliance(.watch), query: [Shapes.limit, Shapes.cursor],
           answer: .init(status: .ok, note: "A page.", content: .json(Shapes.page("commands", of: Shapes.command)))), list),
       Route(
@@ -104,12 +106,15 @@ struct CommandRoutes: Sendable {
       return CommandPosition(issuedAt: Timestamp(microseconds: microseconds), commandID: cursor.parts[1])
     }
     let page = try await history.commands(of: appliance, after: after, limit: call.integer("limit", default: 100))
+      .filter { try view.permits(call, commandOf: $0.userID) }
     let next = page.next.map { Cursor([String($0.issuedAt.microseconds), $0.commandID]).text(for: question) }
     return .json(Shapes.json("commands", page.items.map { CommandView($0).json }, next: next))
   }
 
   private func get(_ call: Call) async throws -> Response {
-    guard let command = try await counter.current(call.path["command_id"] ?? "", of: call.appliance()) else {
+    guard let command = try await counter.current(call.path["command_id"] ?? "", of: call.appliance()),
+      try view.permits(call, commandOf: command.userID)
+    else {
       throw Problem(.commandNotFound)
     }
     return .json(command.json)

@@ -9,6 +9,7 @@ import Store
 struct PresenceRoutes: Sendable {
   let accounts: AccountStore
   let redis: RedisClient
+  let view: RoleView
 
   var routes: [Route] {
     [
@@ -16,7 +17,8 @@ struct PresenceRoutes: Sendable {
         Operation(
           method: .get, path: "/api/v1/appliances/{appliance_id}/presence", id: "getPresence", group: .watches,
           summary: "Whether a camera is connected, and what it last said of itself.", admittance: .appliance(.watch),
-          answer: .init(status: .ok, note: "The presence.", content: .json(Shapes.presence)), problems: [.presenceNotFound]), get)
+          answer: .init(status: .ok, note: "The presence.", content: .json(Shapes.presence)), problems: [.presenceNotFound, .notPermitted]),
+        get)
     ]
   }
 
@@ -26,6 +28,9 @@ struct PresenceRoutes: Sendable {
       throw Problem(.applianceNotFound)
     }
     guard appliance.dialect == .signaling else { throw Problem(.presenceNotFound) }
+    guard view.permits(call, .appliancePresence) else {
+      throw Problem(.notPermitted, "The caller's role does not get the presence of cameras.")
+    }
     let fields = try await read(device)
     let (since, said, at) = (fields[0].flatMap(Self.milliseconds), fields[1], fields[2].flatMap(Self.microseconds))
     return .json([
