@@ -109,6 +109,7 @@ let package = Package(
 
     // Ports.
     shared("EventLog", ["Digests", "Models", "RedisClient", .product(name: "NIOCore", package: "swift-nio"), lifecycle, logging]),
+    .target(name: "ForwardingLog", dependencies: ["EventLog", "Models"], path: "Tests/ForwardingLog"),
     tests(of: "EventLog", nio + ["Models", "RedisClient", "LocalStack", lifecycle, logging]),
     shared("Store", ["Models", "Digests", "PostgresClient", "RuleEvaluation"], resources: [.embedInCode("Migrations")]),
     tests(of: "Store", ["Models", "PostgresClient", "RuleEvaluation", "LocalStack", logging]),
@@ -118,7 +119,7 @@ let package = Package(
     shared("AuditTrail", ["Backoff", "Models", "RedisClient", lifecycle, logging, metrics]),
     tests(of: "AuditTrail", ["Models"]),
     shared("Commands", ["Backoff", "EventLog", "Models"]),
-    tests(of: "Commands", ["EventLog", "Models"]),
+    tests(of: "Commands", ["EventLog", "ForwardingLog", "Models"]),
     shared(
       "Access",
       nio + ["Backoff", "Digests", "Models", "ServiceRuntime", "Store", tokens, asyncHTTPClient, nioHTTP, lifecycle, logging]),
@@ -155,17 +156,16 @@ let package = Package(
       tests(
         of: "Gateway",
         nio + [
-          "Access", "Commands", "EventLog", "LocalStack", "Models", "RedisClient", "ServiceRuntime", "Store", "WebSocketTransport",
-          "WebSocketTestClient", lifecycle, logging,
+          "Access", "Commands", "EventLog", "ForwardingLog", "LocalStack", "Models", "RedisClient", "ServiceRuntime", "Store",
+          "WebSocketTransport", "WebSocketTestClient", lifecycle, logging,
         ]),
     ]
     + [
       tests(
         of: "Ingest",
         [
-          "Commands", "EventLog", "IngestMain", "LocalStack", "MartletctlMain", "Models", "MQTTClient", "RedisClient", "ServiceRuntime",
-          nio[1], lifecycle,
-          logging, subprocess,
+          "Commands", "EventLog", "ForwardingLog", "IngestMain", "LocalStack", "MartletctlMain", "Models", "MQTTClient", "RedisClient",
+          "ServiceRuntime", nio[1], lifecycle, logging, subprocess,
         ])
     ]
     + service(

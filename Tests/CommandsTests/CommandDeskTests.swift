@@ -1,4 +1,5 @@
 import EventLog
+import ForwardingLog
 import Models
 import Synchronization
 import Testing
@@ -153,19 +154,19 @@ import Testing
 }
 
 /// A log that takes everything in, but whose first answers to appends are lost.
-private final class ForgetfulLog: EventLog {
+private final class ForgetfulLog: ForwardingLog {
   struct Lost: Error {}
 
-  private let log: MemoryEventLog
+  let forwardsTo: MemoryEventLog
   private let lostAnswers: Mutex<Int>
 
   init(_ log: MemoryEventLog, lostAnswers: Int) {
-    self.log = log
+    forwardsTo = log
     self.lostAnswers = Mutex(lostAnswers)
   }
 
   func append(_ entries: [LogEntry]) async throws -> [AppendOutcome] {
-    let outcomes = try await log.append(entries)
+    let outcomes = try await forwardsTo.append(entries)
     let isLost = lostAnswers.withLock { left in
       left -= 1
       return left >= 0
@@ -173,22 +174,4 @@ private final class ForgetfulLog: EventLog {
     if isLost { throw Lost() }
     return outcomes
   }
-
-  func read(shard: Int, after: EventID, limit: Int, wait: Duration) async throws -> LogPage {
-    try await log.read(shard: shard, after: after, limit: limit, wait: wait)
-  }
-  func trim(shard: Int, through last: EventID) async throws { try await log.trim(shard: shard, through: last) }
-  func state(of appliance: ApplianceID) async throws -> [Event] { try await log.state(of: appliance) }
-  func history(of appliance: ApplianceID, after: EventID) async throws -> EventHistory {
-    try await log.history(of: appliance, after: after)
-  }
-  func openCommand(_ id: String, of appliance: ApplianceID) async throws -> OpenCommand? {
-    try await log.openCommand(id, of: appliance)
-  }
-  func openCommands(of appliance: ApplianceID) async throws -> [OpenCommand] { try await log.openCommands(of: appliance) }
-  func overdueCommands(shard: Int, now: Timestamp, limit: Int) async throws -> [OpenCommand] {
-    try await log.overdueCommands(shard: shard, now: now, limit: limit)
-  }
-  func usage() async throws -> LogUsage { try await log.usage() }
-  func publish(_ message: [UInt8], to channel: String) async throws { try await log.publish(message, to: channel) }
 }

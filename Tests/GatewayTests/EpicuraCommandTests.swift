@@ -75,7 +75,7 @@ import Testing
     ]
     #expect(
       machine.handle(.outcome(commandID: "c-1", missed), now: Samples.time)
-        == missed.map { .sendEvent($0) } + [.unlisten(appliance, commandID: "c-1")])
+        == missed.map { .tellMissed($0) } + [.unlisten(appliance, commandID: "c-1")])
   }
 
   @Test func `Its outcome ends the listening`() {

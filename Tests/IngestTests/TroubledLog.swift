@@ -1,9 +1,10 @@
 import EventLog
+import ForwardingLog
 import Models
 import Synchronization
 
 /// A log in memory whose appends can be made to fail, before or after they took effect, and which can be made full.
-final class TroubledLog: EventLog {
+final class TroubledLog: ForwardingLog {
   enum Trouble {
     /// Nothing is taken.
     case refusal
@@ -13,7 +14,7 @@ final class TroubledLog: EventLog {
 
   struct Failure: Error {}
 
-  private let memory = MemoryEventLog()
+  let forwardsTo = MemoryEventLog()
   private let troubles = Mutex<[Trouble]>([])
   private let usedPercent = Mutex(0)
   /// What the log took in, as it did.
@@ -27,7 +28,7 @@ final class TroubledLog: EventLog {
   func append(_ entries: [LogEntry]) async throws -> [AppendOutcome] {
     let trouble: Trouble? = troubles.withLock { $0.isEmpty ? nil : $0.removeFirst() }
     if trouble == .refusal { throw Failure() }
-    let outcomes = try await memory.append(entries)
+    let outcomes = try await forwardsTo.append(entries)
     for (entry, outcome) in zip(entries, outcomes) where outcome != .duplicate { appended.continuation.yield(entry.content) }
     if trouble == .lostAnswer { throw Failure() }
     return outcomes
@@ -38,35 +39,11 @@ final class TroubledLog: EventLog {
     return LogUsage(used_bytes: usedPercent.withLock { $0 }, limit_bytes: 100)
   }
 
-  func publish(_ message: [UInt8], to channel: String) async throws { try await memory.publish(message, to: channel) }
-
-  func read(shard: Int, after: EventID, limit: Int, wait: Duration) async throws -> LogPage {
-    try await memory.read(shard: shard, after: after, limit: limit, wait: wait)
-  }
-
-  func trim(shard: Int, through last: EventID) async throws { try await memory.trim(shard: shard, through: last) }
-
-  func state(of appliance: ApplianceID) async throws -> [Event] { try await memory.state(of: appliance) }
-
-  func history(of appliance: ApplianceID, after: EventID) async throws -> EventHistory {
-    try await memory.history(of: appliance, after: after)
-  }
-
-  func openCommand(_ id: String, of appliance: ApplianceID) async throws -> OpenCommand? {
-    try await memory.openCommand(id, of: appliance)
-  }
-
-  func openCommands(of appliance: ApplianceID) async throws -> [OpenCommand] { try await memory.openCommands(of: appliance) }
-
-  func overdueCommands(shard: Int, now: Timestamp, limit: Int) async throws -> [OpenCommand] {
-    try await memory.overdueCommands(shard: shard, now: now, limit: limit)
-  }
-
   /// Everything that the log holds, shard by shard.
   func contents() async throws -> [LogEntry.Content] {
     var contents: [LogEntry.Content] = []
     for shard in 0..<Bus.shardCount {
-      contents += try await memory.read(shard: shard, after: .zero, limit: .max, wait: .zero).records.map(\.content)
+      contents += try await forwardsTo.read(shard: shard, after: .zero, limit: .max, wait: .zero).records.map(\.content)
     }
     return contents
   }

@@ -80,6 +80,7 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
       if case .subscribed(_, _, _, let recovered?) = message { hub.counters.countRecovery(isWhole: recovered) }
       subscriber.reply(message.encoded())
     case .sendEvent(let event): subscriber.reply(event.encoded())
+    case .tellMissed(let event): subscriber.tellMissed(event)
     case .askPermission(let principal, let appliance, let purpose):
       ask(jobs(for: purpose), orElse: .grant(appliance, purpose, .unavailable)) {
         .grant(appliance, purpose, await $0.gate.permission(of: principal, on: appliance))
@@ -105,10 +106,7 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
     case .listen(let appliance, let id): handle(.listening(commandID: id, isLive: subscriber.listen(appliance, commandID: id)))
     case .unlisten(let appliance, let id): subscriber.unlisten(appliance, commandID: id)
     case .request(let command, let permission, let userID): request(command, permission, userID)
-    case .readOutcome(let appliance, let id, let last):
-      ask(\.stops, orElse: .outcome(commandID: id, [])) {
-        .outcome(commandID: id, await $0.events(of: id, appliance, through: last))
-      }
+    case .readOutcome(let appliance, let id, let last): readOutcome(appliance, id, through: last)
     case .expire(let command):
       ask(\.commands, orElse: .expired(nil)) { .expired(await $0.expire(command)) }
     case .close(let code, let reason):
@@ -128,6 +126,8 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
   }
 
   private func request(_ command: PendingCommand, _ permission: Permission, _ userID: String) {
+    // Any but a stop goes when the appliance is heard: nothing can be missed.
+    if !command.isUrgent { subscriber.release(command.appliance, commandID: command.id) }
     let purpose = EpicuraSessionStateMachine.Purpose.command(id: command.id, isUrgent: command.isUrgent)
     ask(jobs(for: purpose), orElse: .grant(command.appliance, purpose, .unavailable)) {
       .answered(commandID: command.id, await $0.request(command, in: .epicura, permission, userID: userID))
@@ -135,6 +135,16 @@ final class EpicuraSession: WebSocketSession, HubSession, SubscriberSession {
       if case .answered(_, let answer) = input {
         audit.commanded(command.appliance, command.type.rawValue, commandID: command.id, answer)
       }
+    }
+  }
+
+  /// Tells what was missed of a command's life, and then what came meanwhile.
+  private func readOutcome(_ appliance: ApplianceID, _ id: String, through last: EventID) {
+    neighbours.ask(\.stops, on: hub.eventLoop, orElse: []) {
+      await $0.events(of: id, appliance, through: last)
+    } take: {
+      self.handle(.outcome(commandID: id, $0))
+      self.subscriber.release(appliance, commandID: id)
     }
   }
 

@@ -45,6 +45,8 @@ struct EpicuraSessionStateMachine {
   enum Action: Equatable {
     case send(EpicuraServerMessage)
     case sendEvent(Event)
+    /// Send an event of a command's life, unless it went out already.
+    case tellMissed(Event)
     case askPermission(Principal, ApplianceID, Purpose)
     /// Listen to the appliance and hold what comes. Answered by `live`, at once where it is live already.
     case join(ApplianceID)
@@ -109,7 +111,7 @@ struct EpicuraSessionStateMachine {
     case .renewal(let admission): return take(admission, now: now)
     case .listening(let id, let isLive): return isLive ? commands.heard(id, userID: principal.subject, now: now).carriedOut : []
     case .answered(let id, let answer): return take(answer, commandID: id, now: now)
-    case .outcome(let id, let events): return commands.contains(id) ? events.map(Action.sendEvent) + settle(id, by: events) : []
+    case .outcome(let id, let events): return commands.contains(id) ? events.map(Action.tellMissed) + settle(id, by: events) : []
     case .settled(let id): return commands.end(id).carriedOut
     case .expired(let failure): return failure.map { commands.fail($0, now: now).carriedOut } ?? []
     case .tick: return tick(now: now)

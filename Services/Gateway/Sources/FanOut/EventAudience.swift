@@ -75,7 +75,7 @@ final class EventAudience: SubscriberAudience {
 
   private func tellSettled() {
     for command in settled {
-      for member in members where member.commands.contains(command) { member.subscriber.session?.commandSettled(command) }
+      for member in members where member.hears(command) { member.subscriber.session?.commandSettled(command) }
     }
     settled.removeAll()
   }

@@ -14,10 +14,12 @@ class Membership {
   /// Nil where there is no subscription.
   var gate: SubscriptionGate?
   /// The subscriber's commands that have no outcome yet.
-  var commands: Set<String> = []
+  private(set) var commands: Set<String> = []
+  /// What becomes of those that were sent before the topic was live: it waits until `release`, behind what was missed.
+  private var held: [String: [DeliveryLane.Frame]] = [:]
   /// What the user may do with the appliance: which events they get depends on it.
   var role = Permission.watch
-  /// Events of those that went out without a subscription.
+  /// Events of those that went out beside a subscription.
   private(set) var told: Set<EventID> = []
   /// What the subscriber had been told when its gate let go of what it held.
   var known = KnownEvents(since: .zero) { didSet { knownEnd = known.end } }
@@ -35,7 +37,7 @@ class Membership {
   var topic: Topic { audience.topic }
 
   /// Whether every frame passes.
-  var isOpen: Bool { gate?.isOpen ?? false }
+  var isOpen: Bool { held.isEmpty && gate?.isOpen ?? false }
 
   /// Begins a subscription, or holds what comes to it anew.
   func hold(bytesMax: Int) {
@@ -50,7 +52,53 @@ class Membership {
     for frame in held { take(frame) }
   }
 
+  // MARK: Commands
+
+  /// Begins to hear what becomes of a command.
+  func listen(commandID: String) {
+    commands.insert(commandID)
+    if !topic.isLive { held[commandID] = [] }
+  }
+
+  /// Ends that. What waited belongs to the subscription, where there is one.
+  func unlisten(commandID: String) {
+    commands.remove(commandID)
+    _ = tellHeld(commandID)
+  }
+
+  /// Whether what becomes of the command goes out as it comes.
+  func hears(_ commandID: String) -> Bool { commands.contains(commandID) && held[commandID] == nil }
+
+  /// All that was missed of the command's life was told: what waited goes out. Answers whether its outcome is among that.
+  func release(commandID: String) -> Bool {
+    tellHeld(commandID).contains { $0.type == .commandAcknowledged || $0.type == .commandFailed }
+  }
+
+  private func tellHeld(_ commandID: String) -> [DeliveryLane.Frame] {
+    let frames = held.removeValue(forKey: commandID) ?? []
+    for frame in frames where known.isNew(frame.type, frame.id) { tell(frame) }
+    return frames
+  }
+
+  /// Whether an event of a command's life that was read from the log has not gone out; it does now.
+  func tellsMissed(_ event: Event) -> Bool {
+    guard let id = event.id else { return true }
+    let wasRecovered = known.since < id && id <= known.discrete
+    return told.insert(id).inserted && !wasRecovered
+  }
+
+  // MARK: Delivery
+
   func take(_ frame: DeliveryLane.Frame) {
+    if let command = frame.commandID, held[command] != nil {
+      held[command]?.append(frame)
+    } else {
+      tell(frame)
+    }
+  }
+
+  /// Gives the subscriber a frame, through its gate.
+  func tell(_ frame: DeliveryLane.Frame) {
     if gate != nil {
       if gate?.passes(frame) == true { subscriber.pass(frame) }
     } else if let command = frame.commandID, commands.contains(command) {

@@ -52,14 +52,24 @@ final class Subscriber: Outlet {
   /// Begins to hear what becomes of a command, with or without a subscription. True when the topic is live.
   func listen(_ appliance: ApplianceID, commandID: String) -> Bool {
     let member = member(of: appliance)
-    member.commands.insert(commandID)
+    member.listen(commandID: commandID)
     return member.topic.isLive
   }
 
   func unlisten(_ appliance: ApplianceID, commandID: String) {
     guard let member = memberships[appliance] else { return }
-    member.commands.remove(commandID)
+    member.unlisten(commandID: commandID)
     removeIfIdle(member)
+  }
+
+  /// What becomes of a command goes out from now on.
+  func release(_ appliance: ApplianceID, commandID: String) {
+    if memberships[appliance]?.release(commandID: commandID) == true { session?.commandSettled(commandID) }
+  }
+
+  /// Tells an event of a command's life that was read from the log, unless it went out already.
+  func tellMissed(_ event: Event) {
+    if memberships[event.applianceID]?.tellsMissed(event) ?? true { reply(event.encoded()) }
   }
 
   /// Tells the client what it missed, in pieces for as long as it takes them, and then what was held and is new to it.
@@ -107,7 +117,7 @@ final class Subscriber: Outlet {
 
   func leaveAll() {
     for (appliance, member) in memberships {
-      member.commands = []
+      for command in member.commands { member.unlisten(commandID: command) }
       if member.gate == nil { removeIfIdle(member) } else { leave(appliance) }
     }
     forgetWaiting()

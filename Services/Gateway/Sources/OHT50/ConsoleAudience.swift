@@ -108,10 +108,10 @@ final class ConsoleAudience: SubscriberAudience {
 
   /// What becomes of a command goes to the console that sent it.
   private func tellOutcome(_ message: UnsafeRawBufferPointer, _ type: EventType) {
-    guard members.contains(where: { !$0.commands.isEmpty }), let command = EventGlance.commandID(of: message),
-      let event = try? Event(parsing: Array(message))
-    else { return }
-    for member in members where member.commands.contains(command) { member.session?.commandWent(command, event) }
+    guard members.contains(where: { !$0.commands.isEmpty }), let command = EventGlance.commandID(of: message) else { return }
+    let frame = DeliveryLane.Frame(
+      bytes: ByteBuffer(bytes: message), appliance: topic.appliance, type: type, id: EventGlance.id(of: message), commandID: command)
+    for member in members where member.commands.contains(command) { member.take(frame) }
   }
 }
 
@@ -132,6 +132,13 @@ final class ConsoleMembership: Membership {
 
   /// What the console wants of the robot from now on.
   func show(_ view: ConsoleView?) { consoles.show(view, to: self) }
+
+  /// What becomes of a command is told in the document's own words.
+  override func tell(_ frame: DeliveryLane.Frame) {
+    guard let command = frame.commandID else { return super.tell(frame) }
+    guard let event = try? Event(parsing: Array(frame.bytes.readableBytesView)) else { return }
+    session?.commandWent(command, event)
+  }
 }
 
 /// Where each event type of one robot stands in the pacers: the document's types first, and then the robot's own as they come. Pure.

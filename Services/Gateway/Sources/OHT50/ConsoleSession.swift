@@ -116,10 +116,19 @@ final class ConsoleSession: WebSocketSession, HubSession, SubscriberSession {
           audit.commanded(command.appliance, command.type.rawValue, commandID: command.id, answer)
         }
       }
-    case .readOutcome(let robot, let id, let last):
-      ask(\.stops, orElse: .outcome(commandID: id, [])) { .outcome(commandID: id, await $0.events(of: id, robot, through: last)) }
+    case .readOutcome(let robot, let id, let last): readOutcome(robot, id, through: last)
     case .expire(let command): ask(\.commands, orElse: .expired(nil)) { .expired(await $0.expire(command)) }
     case .tell: break
+    }
+  }
+
+  /// Tells what was missed of a command's life, and then what came meanwhile.
+  private func readOutcome(_ robot: ApplianceID, _ id: String, through last: EventID) {
+    neighbours.ask(\.stops, on: hub.eventLoop, orElse: []) {
+      await $0.events(of: id, robot, through: last)
+    } take: {
+      self.handle(.outcome(commandID: id, $0))
+      self.subscriber.release(robot, commandID: id)
     }
   }
 
