@@ -12,10 +12,23 @@ import WebSocketTestClient
 @Suite(.timeLimit(.minutes(2))) struct PermissionMatrixTests {
   enum Person: CaseIterable {
     case owner, sharedViewer, sharedOperator, stranger, admin, expired, revoked, deleted, wrongIssuer, wrongAlgorithm
+
+    /// Whose token it is. Ann owns the appliance.
+    var user: String {
+      switch self {
+      case .sharedViewer, .sharedOperator, .admin, .stranger: "bob"
+      case .owner, .expired, .revoked, .deleted, .wrongIssuer, .wrongAlgorithm: "ann"
+      }
+    }
   }
 
   enum Action: String, CaseIterable {
     case subscribe
+    /// With `since`: what was missed.
+    case recover = "subscribe since"
+    case unsubscribe
+    /// In place of a token that is good, on a connection that is open.
+    case auth
     case start = "cooking:start"
     case pause = "cooking:pause"
     case resume = "cooking:resume"
@@ -34,13 +47,27 @@ import WebSocketTestClient
     case .owner, .sharedOperator, .admin: .done
     case .sharedViewer:
       switch action {
-      case .subscribe, .stop: .done
+      case .subscribe, .recover, .unsubscribe, .auth, .stop: .done
       case .start, .pause, .resume: .failed("NOT_PERMITTED")
       }
-    case .stranger: .error("APPLIANCE_NOT_FOUND")
-    case .expired, .wrongIssuer, .wrongAlgorithm: .closed(1008, "Invalid or expired token")
-    case .revoked: .closed(1008, "Token has been revoked")
+    case .stranger:
+      switch action {
+      // What is nobody's secret: their own token, and that they listen to nothing.
+      case .auth, .unsubscribe: .done
+      case .subscribe, .recover, .start, .pause, .resume, .stop: .error("APPLIANCE_NOT_FOUND")
+      }
+    case .expired, .wrongIssuer, .wrongAlgorithm: refused(action, "Invalid or expired token")
+    case .revoked: refused(action, "Token has been revoked")
+    // Also whoever would renew: the end of a user ends their connections.
     case .deleted: .closed(1008, "User not found")
+    }
+  }
+
+  /// By a token that is not good nobody comes in, and none that is in stays longer.
+  private static func refused(_ action: Action, _ reason: String) -> Outcome {
+    switch action {
+    case .auth: .error("AUTHENTICATION_FAILED")
+    case .subscribe, .recover, .unsubscribe, .start, .pause, .resume, .stop: .closed(1008, reason)
     }
   }
 
@@ -48,33 +75,50 @@ import WebSocketTestClient
   func `Each may do what is theirs and no more`(person: Person, action: Action) async throws {
     try await TestGateway.run { gateway in
       try await gateway.append(Samples.status("online", 0))
-      let token = try await token(of: person, on: gateway)
-      let seen = try await RawClient.open(port: gateway.port, "/ws?token=\(token)") { client in
-        try await client.send(.text(#"{"type":"\#(action.rawValue)","appliance_id":"EPIC-001","data":{"recipe_id":"r"}}"#))
-        return try await outcome(client)
-      }
+      let seen = try await action == .auth ? renewal(of: person, on: gateway) : outcome(of: action, by: person, on: gateway)
       #expect(seen == Self.expected(person, action))
+    }
+  }
+
+  private func outcome(of action: Action, by person: Person, on gateway: TestGateway) async throws -> Outcome {
+    let rest = action == .recover ? #","since":"1-0""# : ""
+    let type = action.rawValue.prefix { $0 != " " }
+    return try await RawClient.open(port: gateway.port, "/ws?token=\(token(of: person, on: gateway))") { client in
+      try await client.send(.text(#"{"type":"\#(type)","appliance_id":"EPIC-001","data":{"recipe_id":"r"}\#(rest)}"#))
+      return try await outcome(client)
+    }
+  }
+
+  private func renewal(of person: Person, on gateway: TestGateway) async throws -> Outcome {
+    try await RawClient.open(port: gateway.port, "/ws?token=\(gateway.token(person.user))") { client in
+      _ = try await client.read()
+      let token = try await token(of: person, on: gateway)
+      if person == .deleted {
+        try await gateway.announce(.user(person.user))
+      } else {
+        try await client.send(.text(#"{"type":"auth","token":"\#(token)"}"#))
+      }
+      return try await outcome(client)
     }
   }
 
   private func token(of person: Person, on gateway: TestGateway) async throws -> String {
     func may(_ permission: Permission) { gateway.directory.state.withLock { $0.rights["bob"] = [Samples.appliance: permission] } }
     switch person {
-    case .owner: return try await gateway.token("ann")
+    case .owner, .stranger: break
     case .sharedViewer: may(.watch)
     case .sharedOperator: may(.operate)
     case .admin: may(.administer)
-    case .stranger: break
-    case .expired: return try await gateway.token("ann", lifetime: .seconds(-60))
+    case .expired: return try await gateway.token(person.user, lifetime: .seconds(-60))
     case .revoked: gateway.directory.state.withLock { $0.areAllRevoked = true }
     case .deleted: gateway.directory.state.withLock { $0.users = [] }
     case .wrongIssuer:
       let rules = TokenRules(issuer: "https://another.example.org")
       let issuer = await TokenIssuer(secret: try #require(TokenSecret(TestGateway.secret)), rules: rules)
-      return try await issuer.issue(userID: "ann", now: .now(), lifetime: .seconds(900))
-    case .wrongAlgorithm: return try await unsigned(gateway.token("ann"))
+      return try await issuer.issue(userID: person.user, now: .now(), lifetime: .seconds(900))
+    case .wrongAlgorithm: return try await unsigned(gateway.token(person.user))
     }
-    return try await gateway.token("bob")
+    return try await gateway.token(person.user)
   }
 
   /// The same claims with the algorithm `none`.
@@ -91,7 +135,7 @@ import WebSocketTestClient
       let message = try JSONObject(parsing: frame.payload)
       let code = message.object("data")?.string("code") ?? ""
       switch message.string("type") {
-      case "subscribed", "command:requested": return .done
+      case "subscribed", "unsubscribed", "authenticated", "command:requested": return .done
       case "error": return .error(code)
       case "command:failed": return .failed(code)
       default: continue

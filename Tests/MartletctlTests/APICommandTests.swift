@@ -10,8 +10,8 @@ import Testing
     """
 
   /// A stack with the API, whose users have passwords from files beside the accounts.
-  private func withAPI(_ body: (CommandFixture, _ folder: String) async throws -> Void) async throws {
-    try await CommandFixture.run([.postgres, .redis, .mosquitto], services: [MartletService.Plan("api")]) { fixture in
+  private func withAPI(_ others: String..., body: (CommandFixture, _ folder: String) async throws -> Void) async throws {
+    try await CommandFixture.run([.postgres, .redis, .mosquitto], services: (["api"] + others).map { MartletService.Plan($0) }) { fixture in
       let folder = fixture.stack.folder.path
       for (name, text) in [("accounts.yaml", Self.accounts), ("demo.password", "a long password\n"), ("root.password", "another long one")]
       {
@@ -92,6 +92,43 @@ import Testing
       #expect(
         try await fixture.martletctl("users", "--limit", "1", "--json").output
           == "{\"id\":\"demo\",\"name\":\"demo\",\"role\":\"viewer\"}\n")
+    }
+  }
+
+  /// Runs a command until its output is so, for that what it shows is stored a little later.
+  private func shown(_ fixture: CommandFixture, _ arguments: String..., until isSo: (String) -> Bool) async throws -> String {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while true {
+      let ended = try await fixture.martletctl(arguments)
+      if ended.status == .exited(0), isSo(ended.output) { return ended.output }
+      try #require(ContinuousClock.now < deadline, "\(arguments): \(ended)")
+    }
+  }
+
+  @Test func `A cooker obeys, and its events, readings and sessions are shown`() async throws {
+    try await withAPI("ingest", "persister") { fixture, folder in
+      _ = try await fixture.martletctl("login", "demo", "--password-file", "\(folder)/demo.password")
+      try await fixture.stack.keepMartletctl(
+        "cooker", ["simulate", "epicura", "EPIC-001", "--waits", "--interval", "0.1", "--speed", "1", "--commands", "obey"])
+      // Before it is online the command fails.
+      let started = try await shown(fixture, "send", "EPIC-001", "cooking:start", "--data", #"{"recipe_id":"r-1"}"#) { _ in true }
+      #expect(started.wholeMatch(of: /cooking:start [0-9a-f]{32}: acknowledged.*\n/) != nil, "\(started)")
+      let events = try await shown(fixture, "events", "EPIC-001", "--type", "cooking:started") { !$0.isEmpty }
+      #expect(events.contains("cooking:started") && events.count { $0 == "\n" } == 1, "\(events)")
+      let json = try await fixture.martletctl("events", "EPIC-001", "--type", "cooking:started", "--json").output
+      #expect(json.hasPrefix("{\"type\":\"cooking:started\"") && json.hasSuffix("}\n"), "\(json)")
+
+      let metrics = try await shown(fixture, "readings", "EPIC-001") { $0.contains("\ntemperature ") }
+      #expect(metrics.hasPrefix("METRIC"))
+      let readings = try await fixture.martletctl("readings", "EPIC-001", "temperature", "--newest", "--limit", "2").output
+      #expect(readings.wholeMatch(of: /TIME +VALUE\n(20\S+Z +[0-9.]+\n){1,2}/) != nil, "\(readings)")
+      let buckets = try await shown(fixture, "readings", "EPIC-001", "temperature", "--bucket", "60", "--json") { !$0.isEmpty }
+      #expect(buckets.contains("\"average\":"), "\(buckets)")
+
+      let stopped = try await fixture.martletctl("send", "EPIC-001", "cooking:stop", "--json")
+      #expect(stopped.status == .exited(0) && stopped.output.contains("\"state\":\"acknowledged\""), "\(stopped)")
+      let sessions = try await shown(fixture, "sessions", "EPIC-001") { $0.contains("\nsession-") }
+      #expect(sessions.hasPrefix("SESSION"))
     }
   }
 }

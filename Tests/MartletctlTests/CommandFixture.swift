@@ -59,6 +59,10 @@ struct CommandFixture: Sendable {
 
   /// Runs a command to its end.
   func martletctl(_ arguments: String..., input: String = "", environment changes: [String: String] = [:]) async throws -> Ended {
+    try await martletctl(arguments, input: input, environment: changes)
+  }
+
+  func martletctl(_ arguments: [String], input: String = "", environment changes: [String: String] = [:]) async throws -> Ended {
     let result = try await Subprocess.run(
       .path(FilePath(Self.program)), arguments: Arguments(arguments), environment: environment(changes), input: .text(input),
       output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))

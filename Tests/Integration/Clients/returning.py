@@ -4,7 +4,8 @@ returning.py COUNT APPLIANCE URL...     the token comes from TOKEN; each app kno
 
 Each app subscribes to APPLIANCE and collects the `n` of its discrete events. Standard output, one JSON object a line:
 {"type": "test:connected", "count": apps subscribed now}       whenever all are, or were and are no more
-{"type": "test:result", "lists": [[n, ...], ...], "apps": [apps that have each list], "closes": {code: count}, "refused": answers that said recovered false}
+{"type": "test:result", "lists": [[n, ...], ...], "apps": [apps that have each list], "closes": {code: count}, "refused": answers that said recovered false,
+ "moments": tenths of a second in which any was closed}
 The result comes once, when every app has seen an event `cooking:complete`.
 """
 import asyncio
@@ -13,6 +14,7 @@ import json
 import os
 import random
 import sys
+import time
 
 import websockets
 
@@ -24,6 +26,7 @@ class Crowd:
         self.count, self.appliance, self.urls = count, appliance, urls
         self.subscribed = 0
         self.closes = collections.Counter()
+        self.moments = set()
         self.unrecovered = 0
         self.was_told = False
 
@@ -92,6 +95,7 @@ class App:
         finally:
             if is_subscribed and not self.is_done:
                 self.crowd.closes[str(socket.close_code)] += 1
+                self.crowd.moments.add(int(time.monotonic() * 10))
                 self.crowd.subscribed -= 1
                 self.crowd.tell()
 
@@ -110,7 +114,7 @@ async def main(count, appliance, urls):
     lists = collections.Counter(tuple(app.received) for app in apps)
     write({
         "type": "test:result", "lists": [list(numbers) for numbers in lists], "apps": list(lists.values()), "closes": dict(crowd.closes),
-        "refused": crowd.unrecovered,
+        "refused": crowd.unrecovered, "moments": len(crowd.moments),
     })
 
 
