@@ -127,4 +127,25 @@ import Testing
       #expect(metrics.contains("martlet_api_logins_total{outcome=\"overloaded\"}"))
     }
   }
+
+  @Test func `Of ten thousand logins from one address all but a few are refused, each is counted, and others log in meanwhile`()
+    async throws
+  {
+    func login(_ user: String, _ password: String, from address: String) -> Question {
+      var question = Self.login(user, password)
+      question.headers["X-Forwarded-For"] = address
+      return question
+    }
+    try await APIFixture.run(["MARTLET_TRUSTED_PROXIES": "127.0.0.0/8"]) { fixture in
+      try await fixture.setPassword(Self.password, of: "owner")
+      async let flood = fixture.ask((0..<10_000).map { login("user-\($0)", "wrong", from: "203.0.113.1") }, threads: 32)
+      let others = try await fixture.ask((2..<10).map { login("owner", Self.password, from: "203.0.113.\($0)") })
+      #expect(others.allSatisfy { $0.status == 200 })
+      let statuses = Dictionary(grouping: try await flood, by: \.status).mapValues(\.count)
+      #expect(statuses.keys.sorted() == [401, 429] && statuses[401] ?? 0 < 200, "\(statuses)")
+      let metrics = try await fixture.stack.service("api-1").metrics()
+      let counts = metrics.matches(of: /martlet_api_logins_total\{outcome="[a-z_]+"\} (\d+)/).compactMap { Int($0.1) }
+      #expect(counts.reduce(0, +) == 10_008, "\(metrics.split(separator: "\n").filter { $0.contains("logins") })")
+    }
+  }
 }
