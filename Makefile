@@ -37,17 +37,17 @@ up: build ## Run everything in the background; .local/stack.json has the address
 down: ## Stop what `make up` started; its data stays in .local
 	@if [ -x $(LOCALSTACK) ]; then $(LOCALSTACK) down --folder $(FOLDER); else echo "Nothing is built, so nothing runs."; fi
 
-# A receiver of webhooks verifies them with a public library, in a virtual environment beside the build, where the tests look for it.
-WEBHOOKS := $(SCRATCH)/webhooks
+# Public libraries that check us, in a virtual environment beside the build, where the tests look for it: the signatures of webhooks, and the API's own document.
+PYPI := $(SCRATCH)/pypi
 
-$(WEBHOOKS)/ready:
-	python3 -m venv $(WEBHOOKS)
-	$(WEBHOOKS)/bin/pip install --quiet standardwebhooks==1.1.0
+$(PYPI)/ready:
+	python3 -m venv $(PYPI)
+	$(PYPI)/bin/pip install --quiet standardwebhooks==1.1.0 openapi-spec-validator==0.9.0
 	touch $@
 
 # Four tests at a time, because many start servers of their own. Those with a real video run where `make videotools` has fetched what they need.
 .PHONY: test
-test: packages $(WEBHOOKS)/ready ## Build and run every test against real servers
+test: packages $(PYPI)/ready ## Build and run every test against real servers
 	$(SWIFT_BUILD) --build-tests
 	$(WITH_VIDEO) SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 swift test --scratch-path $(SCRATCH) --skip-build --disable-xctest $(if $(XUNIT),--xunit-output $(XUNIT))
 

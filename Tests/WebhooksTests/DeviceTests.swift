@@ -3,7 +3,7 @@ import LocalStack
 import Testing
 
 /// From a device's MQTT publish to somebody's receiver, through whole services.
-@Suite(.serialized, .timeLimit(.minutes(10)), .enabled(if: Receiver.python != nil, "`make test` has not fetched standardwebhooks"))
+@Suite(.serialized, .timeLimit(.minutes(10)), .enabled(if: Tool.pypiPython != nil, "`make test` has not fetched standardwebhooks"))
 struct DeviceTests {
   private static let rules = #"[{id: hot, severity: critical, when: {metric: temperature, operator: ">", value: 999, clear: 500}}]"#
   private static let types = ["rule.triggered", "alarm.raised", "alarm.cleared"]

@@ -8,7 +8,7 @@ import Testing
 @testable import Webhooks
 
 /// Against a receiver that verifies signatures with a public library.
-@Suite(.timeLimit(.minutes(3)), .enabled(if: Receiver.python != nil, "`make test` has not fetched standardwebhooks"))
+@Suite(.timeLimit(.minutes(3)), .enabled(if: Tool.pypiPython != nil, "`make test` has not fetched standardwebhooks"))
 struct DispatchTests {
   @Test func `A message reaches whoever wants it and may see the appliance, signed and once`() async throws {
     try await Scene.run { scene in

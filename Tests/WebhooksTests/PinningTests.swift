@@ -1,3 +1,4 @@
+import LocalStack
 import Models
 import OutboundGate
 import Store
@@ -7,7 +8,7 @@ import Testing
 @testable import Webhooks
 
 /// Where a message goes is decided by addresses that were checked, whatever name servers say.
-@Suite(.timeLimit(.minutes(2)), .enabled(if: Receiver.python != nil, "`make test` has not fetched standardwebhooks"))
+@Suite(.timeLimit(.minutes(2)), .enabled(if: Tool.pypiPython != nil, "`make test` has not fetched standardwebhooks"))
 struct PinningTests {
   @Test func `The connection goes to the address that was checked, under the name, and nobody is asked again`() async throws {
     try await Scene.run { scene in

@@ -1,4 +1,5 @@
 import Foundation
+import LocalStack
 import Subprocess
 import SystemPackage
 import Synchronization
@@ -35,18 +36,6 @@ final class Receiver: Sendable {
       let code: String?
     }
   }
-
-  /// The Python that has the library: `make test` puts it beside the build. Nil where nobody did.
-  static let python: String? = {
-    let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "."
-    var folder = URL(filePath: program).deletingLastPathComponent()
-    for _ in 0..<3 {
-      folder.deleteLastPathComponent()
-      let python = folder.appending(path: "webhooks/bin/python").path(percentEncoded: false)
-      if FileManager.default.isExecutableFile(atPath: python) { return python }
-    }
-    return nil
-  }()
 
   private let behaviour: String
   /// Any free one at first, then the same again.
@@ -122,7 +111,7 @@ final class Receiver: Sendable {
     var options = PlatformOptions()
     options.teardownSequence = [.send(signal: .kill, allowedDurationToNextStep: .seconds(1))]
     _ = try await Subprocess.run(
-      .path(FilePath(try #require(Self.python))), arguments: Arguments(arguments), platformOptions: options, input: .none,
+      .path(FilePath(try #require(Tool.pypiPython))), arguments: Arguments(arguments), platformOptions: options, input: .none,
       output: .sequence,
       error: .discarded
     ) { execution in

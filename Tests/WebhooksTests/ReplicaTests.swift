@@ -6,7 +6,7 @@ import Store
 import Testing
 
 /// Whole services: what a person asks of the API is delivered by replicas of `rules`, whatever is killed.
-@Suite(.timeLimit(.minutes(5)), .enabled(if: Receiver.python != nil, "`make test` has not fetched standardwebhooks"))
+@Suite(.timeLimit(.minutes(5)), .enabled(if: Tool.pypiPython != nil, "`make test` has not fetched standardwebhooks"))
 struct ReplicaTests {
   @Test func `webhooks test tells what the receiver made of it, and deliveries what became of all`() async throws {
     try await Replicas.run(1) { _, receiver, martletctl in

@@ -17,6 +17,18 @@ package enum Tool {
     .custom(Dictionary(uniqueKeysWithValues: values.compactMap { key, value in Environment.Key(rawValue: key).map { ($0, value) } }))
   }
 
+  /// The Python with the libraries from PyPI that `make test` puts beside the build. Nil where nobody did.
+  package static let pypiPython: String? = {
+    let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "."
+    var folder = URL(filePath: program).deletingLastPathComponent()
+    for _ in 0..<3 {
+      folder.deleteLastPathComponent()
+      let python = folder.appending(path: "pypi/bin/python").path(percentEncoded: false)
+      if FileManager.default.isExecutableFile(atPath: python) { return python }
+    }
+    return nil
+  }()
+
   /// How a program ended and what it wrote.
   package struct Outcome: Sendable {
     /// The exit status; for a program that a signal ended, 128 and the signal, as shells have it.
