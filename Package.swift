@@ -250,8 +250,8 @@ let package = Package(
       .testTarget(
         name: "IntegrationTests",
         dependencies: nio + [
-          "AnyApp", "LocalStack", "LocalStackMain", "APIMain", "GatewayMain", "IngestMain", "MartletClient", "PersisterMain", "RulesMain",
-          "SignalingMain", "MartletctlMain", subprocess,
+          "AnyApp", "LocalStack", "LocalStackMain", "APIMain", "GatewayMain", "IngestMain", "MartletClient", "PersisterMain",
+          "PostgresClient", "RulesMain", "SignalingMain", "MartletctlMain", "Store", logging, subprocess,
         ],
         path: "Tests/Integration", exclude: ["Clients"]),
       .executableTarget(

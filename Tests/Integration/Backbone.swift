@@ -72,4 +72,14 @@ struct Backbone: Sendable {
     }
     throw Mailbox.Expired(description: "\(sql): not \(expected) but \(last) after \(limit)")
   }
+
+  /// The rules are at their databases again when they have come as far in the log as the persister.
+  func waitUntilRulesHaveRead() async throws {
+    try await waitForRow(
+      "0",
+      """
+      SELECT count(*) FROM log_cursors AS stored LEFT JOIN log_cursors AS ruled ON ruled.shard = stored.shard AND ruled.consumer = 'rules'
+      WHERE stored.consumer = 'persister' AND stored.log_ms > 0 AND (ruled.log_ms, ruled.log_seq) IS DISTINCT FROM (stored.log_ms, stored.log_seq)
+      """)
+  }
 }

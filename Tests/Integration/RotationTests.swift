@@ -23,7 +23,7 @@ import Testing
 
           try await load.publishEnd(to: backbone.stack.mosquitto)
           try await load.waitUntilStored(in: backbone, limit: .seconds(120))
-          try await rotation.waitUntilRulesHaveRead()
+          try await backbone.waitUntilRulesHaveRead()
           for app in [first, second] {
             let received = try await app.mailbox.wait(for: "end of every appliance", limit: .seconds(60)) { messages in
               messages.count { $0["type"]?.string == "cooking:complete" } >= load.appliances.count ? messages : nil
@@ -149,16 +149,6 @@ private struct Rotation {
         .count
         - 1
     }
-  }
-
-  /// The rules are at their databases again when they have come as far in the log as the persister.
-  func waitUntilRulesHaveRead() async throws {
-    try await backbone.waitForRow(
-      "0",
-      """
-      SELECT count(*) FROM log_cursors AS stored LEFT JOIN log_cursors AS ruled ON ruled.shard = stored.shard AND ruled.consumer = 'rules'
-      WHERE stored.consumer = 'persister' AND stored.log_ms > 0 AND (ruled.log_ms, ruled.log_seq) IS DISTINCT FROM (stored.log_ms, stored.log_seq)
-      """)
   }
 
   /// Somebody of whom no gateway knows anything yet, and who gets a token from the API, comes in: so both are at their databases.

@@ -11,4 +11,6 @@ CREATE ROLE martlet_persister LOGIN PASSWORD :'persister';
 CREATE ROLE martlet_rules LOGIN PASSWORD :'rules';
 CREATE ROLE martlet_api LOGIN PASSWORD :'api';
 CREATE ROLE martlet_signaling LOGIN PASSWORD :'signaling';
+-- Nobody comes by this one, but a backup that is restored gives it its rights.
+CREATE ROLE martlet_ingest;
 SQL
