@@ -113,7 +113,7 @@ format: ## Format all Swift sources in place
 .PHONY: lint
 lint: packages ## Check the format of all Swift sources, and everything that is deployed
 	swift format lint --strict --parallel --recursive $(SOURCES)
-	@deploy/install-packages shellcheck yamllint docker-compose $(if $(shell command -v kubectl),,kubernetes-client)
+	@deploy/install-packages shellcheck yamllint docker-compose prometheus $(if $(shell command -v kubectl),,kubernetes-client)
 	@deploy/lint $(SCRATCH)/lint
 
 .PHONY: check
