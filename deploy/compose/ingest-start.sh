@@ -6,4 +6,4 @@ address=$(hostname -I | cut -d ' ' -f 1)
 name=$(getent -s dns hosts "$address" | awk '{ print $2 }' | cut -d . -f 1)
 [ -n "$name" ] || { echo "Docker's DNS has no name for $address: set MARTLET_MQTT_CLIENT_ID" >&2; exit 1; }
 export MARTLET_MQTT_CLIENT_ID="${MARTLET_MQTT_CLIENT_ID:-$name}"
-exec ingest
+exec ingest "$@"
