@@ -1,3 +1,4 @@
+import Foundation
 import LocalStack
 import Testing
 
@@ -18,32 +19,21 @@ import Testing
     }
   }
 
-  @Test func `A broker that is restarted under load loses nothing that it acknowledged`() async throws {
-    let (appliances, count) = ((1...3).map { "BROKER-\($0)" }, 2_500)
-    try await Backbone.run(appliances: appliances, gateways: 0, ingest: 2) { backbone in
+  @Test func `A broker that is restarted under load loses nothing that it acknowledged, with another password for ingest either`()
+    async throws
+  {
+    let load = InsistentLoad(appliances: (1...3).map { "BROKER-\($0)" }, count: 2_500)
+    try await Backbone.run(appliances: load.appliances, gateways: 0, ingest: 2) { backbone in
       let stack = backbone.stack
-      let mosquitto = try stack.mosquitto
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        for appliance in appliances {
-          let device = [
-            "/usr/bin/python3", try Clients.path("device.py"), mosquitto.host, "\(mosquitto.port)", "simulator",
-            "martlet/\(appliance)/events/x", "\(count)", "250",
-          ]
-          group.addTask {
-            try await Tool.run(device, environment: ["PASSWORD": mosquitto.password(.simulator)], limit: .seconds(120))
-          }
+      try await load.publish(to: stack.mosquitto) {
+        for restart in 1...4 {
+          try await backbone.waitForRow("t", "SELECT count(*) >= \(load.total * restart / 6) FROM events")
+          if restart.isMultiple(of: 2) { try await backbone.giveIngest(password: "password-\(restart)") }
+          try await stack.restart("mosquitto")
         }
-        group.addTask {
-          for restart in 1...4 {
-            try await backbone.waitForRow("t", "SELECT count(*) >= \(appliances.count * count * restart / 6) FROM events")
-            try await stack.restart("mosquitto")
-          }
-        }
-        try await group.waitForAll()
       }
-      let total = appliances.count * count
       try await backbone.waitForRow(
-        "\(total)|\(total)", "SELECT count(*), count(DISTINCT (appliance_id, data->>'n')) FROM events WHERE type = 'x'")
+        "\(load.total)|\(load.total)", "SELECT count(*), count(DISTINCT (appliance_id, data->>'n')) FROM events WHERE type = 'x'")
     }
   }
 
@@ -82,7 +72,42 @@ import Testing
   }
 }
 
+/// Devices that publish numbered messages, through every loss of the broker, until it has acknowledged all.
+private struct InsistentLoad: Sendable {
+  let appliances: [String]
+  /// Numbers 0 ..< count for each appliance.
+  let count: Int
+
+  var total: Int { appliances.count * count }
+
+  /// Publishes for about `count / 250` seconds, while `change` is made, and returns once everything is acknowledged.
+  func publish(to mosquitto: MosquittoServer, while change: @escaping @Sendable () async throws -> Void) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for appliance in appliances {
+        let device = [
+          "/usr/bin/python3", try Clients.path("device.py"), mosquitto.host, "\(mosquitto.port)", "simulator",
+          "martlet/\(appliance)/events/x", "\(count)", "250",
+        ]
+        group.addTask {
+          try await Tool.run(device, environment: ["PASSWORD": mosquitto.password(.simulator)], limit: .seconds(120))
+        }
+      }
+      group.addTask { try await change() }
+      try await group.waitForAll()
+    }
+  }
+}
+
 extension Backbone {
+  /// Writes it into the file that ingest reads, and into that which the broker reads at its next start.
+  fileprivate func giveIngest(password: String) async throws {
+    let (mosquitto, file) = (try stack.mosquitto, "\(stack.folder.path)/mosquitto/passwords")
+    let lines = MosquittoServer.User.allCases.map { "\($0.rawValue):\($0 == .ingest ? password : mosquitto.password($0))\n" }
+    try stack.folder.writePrivate(lines.joined(), to: file)
+    try await Tool.run(["mosquitto_passwd", "-U", file])
+    try "\(password)\n".write(toFile: stack.folder.secretFile("mqtt_ingest"), atomically: false, encoding: .utf8)
+  }
+
   /// The replica of ingest that hears devices.
   func listener() async throws -> String { String(try await stack.redis.cli("GET", "lease:ingest-devices").prefix { $0 != " " }) }
 
