@@ -1,8 +1,8 @@
 import Foundation
 import LocalStack
 
-/// From a console's `emergency_stop` to the robot's MQTT client, idle and while the robot floods a hundred consoles of which some do not read; and how often each type reached those that do. The
-/// consoles and the robot are the program `robot_load.py`.
+/// From a console's `emergency_stop` to the robot's MQTT client, idle and while the robot floods a hundred consoles of which some do not read; how often each type reached those that do; and
+/// that those that did not get every safety event and the newest telemetry, once they read. The consoles and the robot are the program `robot_load.py`.
 struct RobotBench {
   let scene: Scene
   let stopCount: Int

@@ -157,12 +157,15 @@ import Testing
     try await Self.run { backbone in
       try await Self.startRobot(backbone, rate: 100)
       let gateways = try (1...2).map { String(try backbone.gateway($0).dropLast("/ws".count)) }
-      let output = try await Tool.run(
-        ["/usr/bin/python3", Clients.path("oht50_rates.py"), "4"] + gateways, environment: ["TOKEN": backbone.token], limit: .seconds(120))
+      let output = try await Self.whileModulesFail(backbone) {
+        try await Tool.run(
+          ["/usr/bin/python3", Clients.path("oht50_rates.py"), "4"] + gateways, environment: ["TOKEN": backbone.token],
+          limit: .seconds(120))
+      }
       let limits_hz: [String: [String: Double]] = [
-        "none": ["telemetry.realtime": 10, "system.status": 1, "mission.progress": 5],
-        "subscribe 2": ["telemetry.realtime": 2, "system.status": 1, "mission.progress": 2],
-        "set 5": ["telemetry.realtime": 5, "system.status": 1, "mission.progress": 5],
+        "none": ["telemetry.realtime": 10, "system.status": 1, "mission.progress": 5, "system.error": .infinity],
+        "subscribe 2": ["telemetry.realtime": 2, "system.status": 1, "mission.progress": 2, "system.error": 2, "module.status_change": 2],
+        "set 5": ["telemetry.realtime": 5, "system.status": 1, "mission.progress": 5, "module.status_change": .infinity],
       ]
       let results = try output.split(separator: "\n").map { try JSON(String($0)) }
       #expect(results.count == 6)
@@ -173,6 +176,38 @@ import Testing
           #expect(count > 0 && count <= elapsed_s * limit_hz + 1, "\(type): \(result)")
         }
       }
+    }
+  }
+
+  /// The robot tells of errors of its own and of its modules all the while.
+  private static func whileModulesFail(_ backbone: Backbone, _ body: @escaping @Sendable () async throws -> String) async throws -> String {
+    try await withThrowingTaskGroup(of: String?.self) { group in
+      group.addTask {
+        while !Task.isCancelled {
+          try await publish("system.error", #"{"error_code":"SYS-001","severity":"P0"}"#, backbone)
+          try await publish("module.status_change", #"{"module_id":"module-001","new_status":"error"}"#, backbone)
+        }
+        return nil
+      }
+      group.addTask { try await body() }
+      defer { group.cancelAll() }
+      while let output = try await group.next() { if let output { return output } }
+      throw CancellationError()
+    }
+  }
+
+  @Test func `Stops get through a robot's flood, and consoles that did not read get every safety event and the newest telemetry`()
+    async throws
+  {
+    try await Self.run { backbone in
+      let program = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Benchmarks/robot_load.py").path
+      let output = try await Tool.run(
+        ["/usr/bin/python3", program, Self.endpoint(backbone, 1), Self.robot, "10"],
+        environment: backbone.stack.mosquitto.clientEnvironment(.simulator).merging(["TOKEN": backbone.token]) { own, _ in own },
+        limit: .seconds(240))
+      // It fails where one of them misses something.
+      #expect(output.contains("safety events in order, and the newest telemetry"), "\(output)")
     }
   }
 

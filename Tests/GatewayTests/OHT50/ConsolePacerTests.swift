@@ -50,7 +50,7 @@ import Testing
     var slow = pacer(.seconds(10), .seconds(10), .seconds(10))
     for place in 0..<3 { for frame in 1...2 { _ = slow.offer(frame + 10 * place, place, at: start) } }
     var fast = pacer(.seconds(1), nil, .seconds(20))
-    fast.goOn(from: slow)
+    fast.goOn(from: slow) { [.seconds(1), nil, .seconds(20)][$0 / 10] }
     #expect(fast.waiting == [2, 22] && fast.next == start + .seconds(1))
     #expect(fast.takeDue(at: start + .seconds(1)) == [2])
     #expect(fast.offer(3, 0, at: start + .milliseconds(1500)) == false)
@@ -93,14 +93,34 @@ import Testing
     #expect([offer(1000, 2), offer(1100, 2), offer(1200, 3)] == [true, false, true] && pacer.waiting == [1100])
   }
 
-  @Test func `What is urgent takes the place of what waits in its family, and what has no place goes behind it`() {
+  @Test func `What is urgent takes the place of what waits in its family`() {
     var pacer = pacer(["safety.estop": 1000, "safety.clear": 1000])
     let went = [(0, true), (0, false), (1, true), (0, true), (1, true), (1, false)].enumerated().map { frame, event in
       pacer.offer(frame, event.0, isUrgent: event.1, at: start + .milliseconds(frame))
     }
     #expect(went == [true, false, true, true, true, false] && pacer.waiting == [5])
-    #expect(pacer.takeAll(before: Samples.type("mission.paused"), at: start) == [])
-    #expect(pacer.takeAll(before: Samples.type("safety.paused"), at: start) == [5] && pacer.waiting == [])
+  }
+
+  @Test func `Of types that share a place none comes more often than it may, and the newest of them all always`() {
+    var pacer = pacer(.seconds(10))
+    func offer(_ frame: Int, everyMilliseconds interval_ms: Int) -> Bool {
+      pacer.pace(0, by: .milliseconds(interval_ms))
+      return pacer.offer(frame, 0, at: start + .milliseconds(frame))
+    }
+    #expect([offer(0, everyMilliseconds: 100), offer(50, everyMilliseconds: 1000)] == [true, false])
+    // It takes the place of the one that waits, and goes as soon as it may itself.
+    #expect(!offer(200, everyMilliseconds: 100) && pacer.next == start + .milliseconds(100))
+    #expect(pacer.takeDue(at: start + .milliseconds(200)) == [200])
+    #expect(!offer(300, everyMilliseconds: 1000) && pacer.takeDue(at: start + .milliseconds(1199)) == [])
+    #expect(pacer.takeDue(at: start + .milliseconds(1200)) == [300] && pacer.supersededCount == 1)
+    // What waits goes on by its own interval, not by that of the first that came.
+    #expect(!offer(1300, everyMilliseconds: 500))
+    var next = self.pacer(.seconds(20))
+    next.goOn(from: pacer) { _ in .milliseconds(300) }
+    #expect(next.next == start + .milliseconds(1500) && next.waiting == [1300])
+    var deaf = self.pacer(nil)
+    deaf.goOn(from: pacer) { _ in nil }
+    #expect(deaf.waiting == [])
   }
 
   @Test func `Where there is no room, the newest of each type goes when there is`() {
@@ -142,8 +162,13 @@ import Testing
     #expect(interval("cooking:progress", interests) == nil)
     try interests.subscribe(subscription(["telemetry.*", "system.*"], rate: 0.5))
     #expect(interval("telemetry.realtime", interests) == .seconds(2) && interval("system.status", interests) == .seconds(2))
-    // An error says something else each time.
-    #expect(interval("system.error", interests) == .zero)
+    #expect(interval("system.error", interests) == .seconds(2) && interval("system.paused", interests) == .seconds(2))
+    #expect(interval("module.status_change", interests) == .zero)
+    // Safety waits for nothing but a repeat's second.
+    try interests.subscribe(subscription(["module.*", "safety.*", "config.*"], rate: 0.2))
+    for (type, expected_s) in [("module.status_change", 5), ("module.discovered", 5), ("safety.estop", 1), ("config.updated", 10)] {
+      #expect(interval(type, interests) == .seconds(expected_s), "\(type)")
+    }
     try interests.subscribe(subscription(["telemetry.realtime"], rate: 1000))
     #expect(interval("telemetry.realtime", interests) == .milliseconds(100))
   }
@@ -179,6 +204,21 @@ import Testing
     let refusal = #expect(throws: OHT50Refusal.self) { try interests.subscribe(subscription(["safety.*"])) }
     #expect(refusal?.code == .rateLimitExceeded && !interests.isGeneral)
     for _ in 0..<10 { try interests.subscribe(subscription(["mission.*"], rate: 2, Samples.id("R-0"))) }
+  }
+}
+
+@Suite struct ConsolePlacesTests {
+  @Test func `The document's types and sixty-four of a robot's own have a place each, and the others one for each family`() {
+    var (places, addedCount) = (ConsolePlaces(), 0)
+    func place(_ name: String, _ family: OHT50Family) -> ConsolePlaces.Place {
+      places.place(of: Samples.type("\(family).\(name)"), in: family) { addedCount += 1 }
+    }
+    let own = (0..<64).map { place("own\($0)", .module) }
+    #expect(own.map(\.index) == Array(14..<78) && !own.contains(where: \.isShared) && addedCount == 64)
+    let others = [place("a", .module), place("b", .module), place("c", .safety), place("d", .safety)]
+    #expect(others.map(\.index) == [78, 78, 79, 79] && others.allSatisfy(\.isShared) && addedCount == 66)
+    #expect(place("own5", .module) == own[5] && place("discovered", .module).index < 14 && addedCount == 66)
+    #expect(places.types.count == 80 && places.types[78] == Samples.type("module.a"))
   }
 }
 

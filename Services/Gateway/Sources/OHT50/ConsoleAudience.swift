@@ -79,19 +79,20 @@ final class ConsoleAudience: SubscriberAudience {
 
   func append(_ message: UnsafeRawBufferPointer, id: EventID?) {
     guard let type = EventGlance.type(of: message) else { return }
-    guard OHT50Family(type) != nil else { return tellOutcome(message, type) }
+    guard let family = OHT50Family(type) else { return tellOutcome(message, type) }
     // Also of types that nobody wants: what comes after them is no repeat.
     let isUrgent = type.isSafety && safety.isNew(type, message)
-    let place = places.place(of: type) { for profile in profiles { profile.add(type) } }
-    guard profiles.contains(where: { $0.wants(type, place) }) else { return }
+    let place = places.place(of: type, in: family) { for profile in profiles { profile.add(type) } }
+    let takers = profiles.filter { $0.turn(place, to: type) }
+    guard !takers.isEmpty else { return }
     var bytes = ByteBuffer()
     FrameEncoder.append(text: message, to: &bytes)
     let frame = DeliveryLane.Frame(bytes: bytes, appliance: topic.appliance, type: type, id: id)
     let now = ContinuousClock.now
-    let isDue = profiles.contains { $0.isDue(place, at: now) }
+    let isDue = takers.contains { $0.isDue(place.index, at: now) }
     let hasRoom = isUrgent || !isDue || budget.spend(at: .now())
     let earliest = hasRoom ? nil : now + .seconds(1) / eventsPerSecond
-    for profile in profiles { profile.offer(frame, place, isUrgent: isUrgent, earliest: earliest, at: now) }
+    for profile in takers { profile.offer(frame, place.index, isUrgent: isUrgent, earliest: earliest, at: now) }
   }
 
   func flush() {
@@ -143,22 +144,31 @@ final class ConsoleMembership: Membership {
 
 /// Where each event type of one robot stands in the pacers: the document's types first, and then the robot's own as they come. Pure.
 struct ConsolePlaces {
-  /// Of a robot's own types. Those beyond have no place: they are not paced.
+  struct Place: Hashable {
+    let index: Int
+    /// With other types of its family: of what waits there only the newest of them all goes.
+    let isShared: Bool
+  }
+
+  /// Of a robot's own types. Those beyond share one place for each family.
   private static let ownMax = 64
 
+  /// One for each place; where several share it, the first that came.
   private(set) var types = OHT50EventType.allCases.map(\.eventType)
   private var places: [EventType: Int]
+  private var sharedPlaces: [OHT50Family: Int] = [:]
 
   init() { places = Dictionary(uniqueKeysWithValues: types.enumerated().map { ($1, $0) }) }
 
-  /// - Parameter added: called where the type got its place now.
-  mutating func place(of type: EventType, added: () -> Void) -> Int? {
-    if let place = places[type] { return place }
-    guard places.count < OHT50EventType.allCases.count + Self.ownMax else { return nil }
-    places[type] = types.count
+  /// - Parameter added: called where a place is new, and this type its first.
+  mutating func place(of type: EventType, in family: OHT50Family, added: () -> Void) -> Place {
+    if let index = places[type] { return Place(index: index, isShared: false) }
+    let isShared = places.count == OHT50EventType.allCases.count + Self.ownMax
+    if isShared, let index = sharedPlaces[family] { return Place(index: index, isShared: true) }
+    if isShared { sharedPlaces[family] = types.count } else { places[type] = types.count }
     types.append(type)
     added()
-    return types.count - 1
+    return Place(index: types.count - 1, isShared: isShared)
   }
 }
 

@@ -79,19 +79,23 @@ struct ConsoleView: Hashable, Sendable {
   /// Whether no event of the document is wanted.
   var isEmpty: Bool { !OHT50EventType.allCases.contains { interval(of: $0.eventType) != nil } }
 
-  /// The shortest time between two events of this type: the document's or the console's own, whichever is longer. Zero for one without a limit, nil for one that is not wanted.
+  /// The shortest time between two events of this type: the document's or the console's own, whichever is longer. Zero where neither says one, nil for a type that is not wanted.
   ///
-  /// The console's own counts for what the document limits and for telemetry. Errors and modules have no limit: each tells something else.
+  /// The console's own counts for all but safety, of which only repeats are held, for the document's second.
   func interval(of type: EventType) -> Duration? {
     guard let family = OHT50Family(type), let rule = rules.last(where: { $0.pattern.matches(type) }), rule.isWanted,
       permitted.permits(type.rawValue)
     else {
       return nil
     }
-    let limit = OHT50RateLimit.interval(of: type)
-    guard limit != nil || type.isTelemetry else { return .zero }
-    let rate_hz = family == .telemetry ? telemetryRate_hz ?? rule.rate_hz : rule.rate_hz
-    return max(limit ?? .zero, rate_hz.map { .seconds(1 / $0) } ?? .zero)
+    let limit = OHT50RateLimit.interval(of: type) ?? .zero
+    let rate_hz: Double? =
+      switch family {
+      case .safety: nil
+      case .telemetry: telemetryRate_hz ?? rule.rate_hz
+      case .system, .mission, .config, .module: rule.rate_hz
+      }
+    return max(limit, rate_hz.map { .seconds(1 / $0) } ?? .zero)
   }
 
   /// How often telemetry comes, or would come if it were wanted.

@@ -3,13 +3,13 @@ internal import Models
 /// When the events of one robot go out to consoles that want the same of it (the OHT-50 document's "Rate Limiting"): at once where the one before of its type is old enough, else the
 /// newest of them when it is. So no type comes too often, and its last event always comes. Types of one line keep their order: what came later waits for what waits. Pure.
 ///
-/// Types are known by their places: `add` gives the next place.
+/// Types are known by their places: `add` gives the next place. Types that share one are as one.
 struct ConsolePacer<Frame> {
   typealias Instant = ContinuousClock.Instant
 
   private struct Place {
     /// Nil for a type that is not wanted.
-    let interval: Duration?
+    var interval: Duration?
     let line: ConsoleLine?
     /// When the last one went.
     var sentAt: Instant?
@@ -32,6 +32,9 @@ struct ConsolePacer<Frame> {
 
   mutating func add(interval: Duration?, line: ConsoleLine? = nil) { places.append(Place(interval: interval, line: line)) }
 
+  /// Goes by another interval at a place whose next event is of another of the types that share it.
+  mutating func pace(_ place: Int, by interval: Duration) { places[place].interval = interval }
+
   func wants(_ place: Int) -> Bool { places[place].interval != nil }
 
   /// What waits, in the order in which it came.
@@ -43,10 +46,14 @@ struct ConsolePacer<Frame> {
   }
 
   /// Goes on from where another one stands, as far as it wants the same types: what went there counts here, and what waits there waits here.
-  mutating func goOn(from other: Self) {
+  ///
+  /// - Parameter interval: of what waits there; nil where it is not wanted here.
+  mutating func goOn(from other: Self, interval: (Frame) -> Duration?) {
     offeredCount = other.offeredCount
-    for (index, place) in zip(places.indices, other.places) where wants(index) {
-      (places[index].sentAt, places[index].earliest, places[index].waiting) = (place.sentAt, place.earliest, place.waiting)
+    for (index, place) in zip(places.indices, other.places) {
+      (places[index].sentAt, places[index].earliest) = (place.sentAt, place.earliest)
+      guard let waiting = place.waiting, let wanted = interval(waiting.frame) else { continue }
+      (places[index].interval, places[index].waiting) = (wanted, waiting)
     }
   }
 
@@ -103,14 +110,6 @@ struct ConsolePacer<Frame> {
       (places[index].waiting, places[index].sentAt, places[index].earliest) = (nil, now, nil)
     }
     return due
-  }
-
-  /// Everything that waits in the line of a type without a place, in order, due or not: that one does not wait.
-  mutating func takeAll(before type: EventType, at now: Instant) -> [Frame] {
-    guard let line = ConsoleLine(of: type) else { return [] }
-    let waiting = queue.filter { isBeside($0, line) }
-    defer { for index in waiting { (places[index].waiting, places[index].sentAt, places[index].earliest) = (nil, now, nil) } }
-    return waiting.compactMap { places[$0].waiting?.frame }
   }
 
   /// When the next one that waits may go; nil when none waits.

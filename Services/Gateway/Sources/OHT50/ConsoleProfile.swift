@@ -23,7 +23,7 @@ final class ConsoleProfile {
     self.view = view
     self.hub = hub
     for type in types { add(type) }
-    if let former { pacer.goOn(from: former.pacer) }
+    if let former { pacer.goOn(from: former.pacer) { $0.type.flatMap(view.interval(of:)) } }
   }
 
   var isEmpty: Bool { members.isEmpty }
@@ -52,22 +52,19 @@ final class ConsoleProfile {
   /// The next place is this type's.
   func add(_ type: EventType) { pacer.add(interval: view.interval(of: type), line: ConsoleLine(of: type)) }
 
-  func wants(_ type: EventType, _ place: Int?) -> Bool {
-    place.map { pacer.wants($0) } ?? (view.interval(of: type) != nil)
+  /// Whether this type is wanted, of which the next event is. A place that it shares goes by its rate then.
+  func turn(_ place: ConsolePlaces.Place, to type: EventType) -> Bool {
+    guard place.isShared else { return pacer.wants(place.index) }
+    guard let interval = view.interval(of: type) else { return false }
+    pacer.pace(place.index, by: interval)
+    return true
   }
 
-  func isDue(_ place: Int?, at now: ContinuousClock.Instant) -> Bool { place.map { pacer.isDue($0, at: now) } ?? true }
+  func isDue(_ place: Int, at now: ContinuousClock.Instant) -> Bool { pacer.isDue(place, at: now) }
 
   func offer(
-    _ frame: DeliveryLane.Frame, _ place: Int?, isUrgent: Bool, earliest: ContinuousClock.Instant?, at now: ContinuousClock.Instant
+    _ frame: DeliveryLane.Frame, _ place: Int, isUrgent: Bool, earliest: ContinuousClock.Instant?, at now: ContinuousClock.Instant
   ) {
-    guard let place else {
-      if let type = frame.type, view.interval(of: type) != nil {
-        due += pacer.takeAll(before: type, at: now)
-        due.append(frame)
-      }
-      return
-    }
     if pacing({ $0.offer(frame, place, isUrgent: isUrgent, earliest: earliest, at: now) }) { due.append(frame) }
   }
 
