@@ -8,6 +8,7 @@ let nio: [Target.Dependency] = [.product(name: "NIOCore", package: "swift-nio"),
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let inMemoryLogging = Target.Dependency.product(name: "InMemoryLogging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
@@ -157,7 +158,7 @@ let package = Package(
         of: "Gateway",
         nio + [
           "Access", "Commands", "EventLog", "ForwardingLog", "LocalStack", "Models", "RedisClient", "ServiceRuntime", "Store",
-          "WebSocketTransport", "WebSocketTestClient", lifecycle, logging,
+          "WebSocketTransport", "WebSocketTestClient", lifecycle, logging, inMemoryLogging,
         ]),
     ]
     + [

@@ -227,9 +227,10 @@ import Testing
   }
 
   @Test(arguments: [
-    (#"{"parameters":{"setpoint_c":25}}"#, true), (#"{"parameters":{"heater_setpoint_c":25.04,"probe_tolerance_c":0.7}}"#, true),
-    (#"{"parameters":{"setpoint_c":25.06}}"#, false), (#"{"parameters":{"setpoint_c":25,"probe_tolerance_c":0.8}}"#, false),
-    (#"{"parameters":{"unknown":5}}"#, true), (#"{"parameters":{"setpoint_c":25},"submodule_id":"PickleHeat.Heater"}"#, true),
+    (#"{"parameters":{"setpoint_c":25}}"#, true), (#"{"parameters":{"heater_setpoint_c":25.004,"probe_tolerance_c":0.7}}"#, true),
+    (#"{"parameters":{"setpoint_c":25.01}}"#, false), (#"{"parameters":{"setpoint_c":25,"probe_tolerance_c":0.71}}"#, false),
+    (#"{"parameters":{"unknown":5}}"#, false), (#"{"parameters":{"setpoint_c":25,"unknown":5}}"#, true), (#"{"parameters":{}}"#, false),
+    (#"{"parameters":{"setpoint_c":25},"submodule_id":"PickleHeat.Heater"}"#, true),
     (#"{"parameters":{"setpoint_c":25},"submodule_id":"Another"}"#, true),
   ])
   func `A status shows a set_param by its setpoints`(data: String, isShown: Bool) throws {

@@ -3,14 +3,15 @@ package enum ReefnetStatus {
   /// After so long without a word a module is offline: the document has a status every second while one is connected.
   package static let silenceMax = Duration.seconds(15)
 
-  /// How far a setpoint in a status may be from what was asked for: half of the last digit that the document's examples have, because a module may round what it is told.
-  private static let tolerance = 0.05 + 1e-6
+  /// How far a setpoint in a status may be from what was asked for: half of the last digit of the document's finest temperature (an average of 25.05), because a module may round what it tells,
+  /// and what single precision loses.
+  private static let tolerance = 0.005 + 1e-5
 
-  /// Whether the module is as a control wanted it: one of its subsystems has all that was to be changed. True for a control that changes nothing.
+  /// Whether the module is as a control wanted it: one of its subsystems has all that was to be changed. False for a control that changes nothing: no status tells of it.
   ///
   /// - Parameter payload: of a status that came after the control was sent.
   package static func shows(_ control: ReefnetControl, in payload: JSONObject) -> Bool {
-    guard !control.changes.isEmpty else { return true }
+    guard !control.changes.isEmpty else { return false }
     let subsystems = (payload.elements("subsystems") ?? []).compactMap { try? JSONObject(parsing: Array($0)) }
     let named = subsystems.filter { $0.string("submodule_id") == control.submoduleID }
     return (named.isEmpty ? subsystems : named).contains { subsystem in

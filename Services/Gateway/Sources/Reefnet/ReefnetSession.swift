@@ -14,6 +14,7 @@ final class ReefnetSession: WebSocketSession, HubSession {
   private let hub: LoopHub
   private let neighbours: Neighbours
   private let lines: ReefnetLines
+  private var ownLines = ReefnetLines.ofOneConnection
   private let outlet: Outlet
   private let modules: ModuleDesk
   private let audit: ConnectionAudit
@@ -106,10 +107,11 @@ final class ReefnetSession: WebSocketSession, HubSession {
     case .countFrame: hub.counters.moduleFrames += 1
     case .logRefused(let misstep, let frame):
       hub.counters.framesRefused += 1
-      lines.refused(misstep.description, from: speaker, frame, at: .now())
+      lines.refused(misstep.description, from: speaker, frame, within: &ownLines, at: .now())
       note(misstep)
     case .logUnknown(let parameters, let frame):
-      lines.refused("unknown parameters are passed over: \(parameters.joined(separator: ", "))", from: speaker, frame, at: .now())
+      let reason = "unknown parameters are passed over: \(parameters.joined(separator: ", "))"
+      lines.refused(reason, from: speaker, frame, within: &ownLines, at: .now())
     case .close(let end):
       audit.closes(end.reason)
       connection.close(end.code, reason: end.reason)
