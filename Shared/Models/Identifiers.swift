@@ -48,6 +48,9 @@ package struct EventType: Hashable, Sendable, CustomStringConvertible {
   /// A batch of a lab controller's readings; see `WebMACSDatapoints`.
   package static let datapoints = EventType(known: "telemetry:datapoints")
 
+  /// The life of a cooking session (the Epicura document, "Server Events").
+  package static let cookingSession = ["started", "progress", "stage_change", "complete", "error"].map { EventType(known: "cooking:\($0)") }
+
   /// The life of a command (SPEC, section 4).
   package static let commandRequested = EventType(known: "command:requested")
   package static let commandSent = EventType(known: "command:sent")

@@ -48,15 +48,19 @@ import Testing
     INSERT INTO commands (appliance_id, command_id, type, user_id, state, issued_at, settled_at)
       VALUES ('OHT-1', 'c-1', 'emergency_stop', 'guest', 'acknowledged', now(), now()),
         ('OHT-1', 'c-2', 'emergency_stop', 'owner', 'acknowledged', now(), now());
+    INSERT INTO cooking_sessions (appliance_id, session_id, started_at, updated_at) VALUES ('OHT-1', 's-1', now(), now());
+    INSERT INTO rule_firings (rule_id, appliance_id, metric, value, severity, fired_at) VALUES ('r-1', 'OHT-1', 't', 1, 'info', now());
     INSERT INTO appliances (id, owner_id, dialect, name) VALUES ('cam-1', 'owner', 'signaling', 'Cam');
     INSERT INTO appliance_shares (appliance_id, user_id, role) VALUES ('cam-1', 'cook', 'operator'), ('cam-1', 'guest', 'viewer');
     """
 
-  @Test func `Alarms, commands and cameras' presence are for roles that get the events behind them`() async throws {
+  @Test func `Alarms, commands, sessions, firings and cameras' presence are for roles that get the events behind them`() async throws {
     let file = FileManager.default.temporaryDirectory.appending(path: "roles-\(UUID().uuidString)").path
     defer { try? FileManager.default.removeItem(atPath: file) }
     let table = """
       generic viewer events * !alarm:cleared !command:sent !appliance:presence
+      generic operator events * !rule:triggered
+      epicura viewer events * !cooking:progress
       reefnet operator events * !reefnet:alarm
       """
     try table.write(toFile: file, atomically: true, encoding: .utf8)
@@ -67,14 +71,19 @@ import Testing
         return Set((answer.value(list) as? [[String: Any]] ?? []).compactMap { $0[member] as? String })
       }
       let (both, all): (Set<String>, Set<String>) = (["rule:r-1", "code:c-1"], ["c-1", "c-2"])
-      for (user, alarms, commands, presence) in [
-        ("guest", [], ["c-1"], 403), ("cook", ["rule:r-1"], all, 200), ("owner", both, all, 200), ("root", both, all, 200),
-      ] as [(String, Set<String>, Set<String>, Int)] {
+      for (user, alarms, commands, sessions, firings, presence) in [
+        ("guest", [], ["c-1"], [], ["r-1"], 403), ("cook", ["rule:r-1"], all, ["s-1"], [], 200),
+        ("owner", both, all, ["s-1"], ["r-1"], 200), ("root", both, all, ["s-1"], ["r-1"], 200),
+      ] as [(String, Set<String>, Set<String>, Set<String>, Set<String>, Int)] {
         let token = try await fixture.token(user)
         for path in [Self.robot + "/alarms", "/api/v1/alarms"] {
           #expect(try await texts(path, "alarms", "source", token) == alarms, "\(user)")
         }
         #expect(try await texts(Self.robot + "/commands", "commands", "command_id", token) == commands, "\(user)")
+        #expect(try await texts(Self.robot + "/sessions", "sessions", "session_id", token) == sessions, "\(user)")
+        let session = try await fixture.ask(Question(path: Self.robot + "/sessions/s-1", token: token))
+        #expect(session.status == (sessions.isEmpty ? 404 : 200), "\(user): \(session.body)")
+        #expect(try await texts(Self.robot + "/firings", "firings", "rule_id", token) == firings, "\(user)")
         for id in all {
           let one = try await fixture.ask(Question(path: Self.robot + "/commands/\(id)", token: token))
           #expect(one.status == (commands.contains(id) ? 200 : 404), "\(user): \(one.body)")

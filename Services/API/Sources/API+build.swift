@@ -58,7 +58,7 @@ package enum APIService {
     routes += ShareRoutes(accounts: accounts, announcer: announcer).routes
     let view = RoleView(roles: configuration.roles, accounts: accounts)
     routes += HistoryRoutes(history: history, exports: exports, view: view).routes
-    routes += SessionRoutes(history: history).routes
+    routes += SessionRoutes(history: history, view: view).routes
     routes += CommandRoutes(counter: counter, history: history, accounts: accounts, view: view, audit: audit).routes
     routes += WatchRoutes(watches: WatchStore(pool), log: log, audit: audit, logger: context.logger).routes
     routes += PresenceRoutes(accounts: accounts, redis: redis, view: view).routes
@@ -69,7 +69,7 @@ package enum APIService {
     routes += SensorRoutes(store: controllers, announcer: announcer).routes
     routes += ExperimentRoutes(store: controllers, announcer: announcer).routes
     routes += DatapointRoutes(gate: gate, latest: LatestReadings(controllers), roles: configuration.roles).routes
-    routes += RuleRoutes(rules: RuleStore(pool)).routes
+    routes += RuleRoutes(rules: RuleStore(pool), view: view).routes
     routes += BacktestRoutes(history: history, accounts: accounts).routes
     routes += AlarmRoutes(alarms: AlarmStore(pool), gate: gate, view: view).routes
     routes += AuditRoutes(audit: AuditStore(pool)).routes

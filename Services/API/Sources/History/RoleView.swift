@@ -29,6 +29,12 @@ struct RoleView: Sendable {
     try userID == call.user().id || Self.commandTypes.allSatisfy { permits(call, $0) }
   }
 
+  /// Whether the caller's role gets cooking sessions.
+  func permitsSessions(_ call: Call) -> Bool { EventType.cookingSession.allSatisfy { permits(call, $0) } }
+
+  /// Whether the caller's role gets what rules have fired.
+  func permitsFirings(_ call: Call) -> Bool { permits(call, .ruleTriggered) }
+
   // MARK: Readings
 
   /// The metrics that the caller's role gets. A reading has lost the type of its event: the table has lines of their own for readings, by the appliance's dialect.

@@ -7,6 +7,7 @@ import Store
 /// What is watched for, and what fired.
 struct RuleRoutes: Sendable {
   let rules: RuleStore
+  let view: RoleView
 
   private static let path = "/api/v1/rules"
   private static let body = Operation.Body(schema: Shapes.rule, bytesMax: Rule.definitionBytesMax)
@@ -48,7 +49,8 @@ struct RuleRoutes: Sendable {
       Route(
         Operation(
           method: .get, path: "/api/v1/appliances/{appliance_id}/firings", id: "listFirings", group: .rules,
-          summary: "What rules have fired at an appliance, newest first.", admittance: .appliance(.watch),
+          summary: "What rules have fired at an appliance, newest first; nothing for a role that does not get rule:triggered.",
+          admittance: .appliance(.watch),
           query: [
             Operation.Parameter(name: "rule_id", schema: .text(1...64), note: "Only this rule's."), Shapes.from, Shapes.to, Shapes.limit,
             Shapes.cursor,
@@ -121,7 +123,8 @@ struct RuleRoutes: Sendable {
     let question = ["firings", appliance.rawValue] + call.narrowing(["rule_id", "from", "to"])
     let page = try await rules.firings(
       of: appliance, rule: call.query["rule_id"], in: window, after: try call.position(for: question),
-      limit: call.integer("limit", default: 100))
+      limit: call.integer("limit", default: 100)
+    ).filter { _ in view.permitsFirings(call) }
     return .json(
       Shapes.json(
         "firings", page.items.map { Self.json($0.firing, severity: $0.severity) }, next: page.next.map { Cursor($0).text(for: question) }))

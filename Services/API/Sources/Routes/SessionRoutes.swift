@@ -3,16 +3,18 @@ import Hummingbird
 import Models
 import Store
 
-/// The cooking sessions of an appliance.
+/// The cooking sessions of an appliance, for roles that get the events behind them.
 struct SessionRoutes: Sendable {
   let history: HistoryStore
+  let view: RoleView
 
   var routes: [Route] {
     [
       Route(
         Operation(
           method: .get, path: "/api/v1/appliances/{appliance_id}/sessions", id: "listSessions", group: .history,
-          summary: "The cooking sessions of an appliance, newest first.", admittance: .appliance(.watch),
+          summary: "The cooking sessions of an appliance, newest first; none for a role that does not get all of their events.",
+          admittance: .appliance(.watch),
           query: [Shapes.limit, Shapes.cursor],
           answer: .init(status: .ok, note: "A page.", content: .json(Shapes.page("sessions", of: Shapes.session)))), list),
       Route(
@@ -31,12 +33,13 @@ struct SessionRoutes: Sendable {
       return SessionPosition(startedAt: Timestamp(microseconds: microseconds), sessionID: cursor.parts[1])
     }
     let page = try await history.sessions(of: appliance, after: after, limit: call.integer("limit", default: 100))
+      .filter { _ in view.permitsSessions(call) }
     let next = page.next.map { Cursor([String($0.startedAt.microseconds), $0.sessionID]).text(for: question) }
     return .json(Shapes.json("sessions", page.items.map(Self.json), next: next))
   }
 
   private func get(_ call: Call) async throws -> Response {
-    guard let session = try await history.session(call.path["session_id"] ?? "", of: call.appliance()) else {
+    guard view.permitsSessions(call), let session = try await history.session(call.path["session_id"] ?? "", of: call.appliance()) else {
       throw Problem(.sessionNotFound)
     }
     return .json(Self.json(session))
