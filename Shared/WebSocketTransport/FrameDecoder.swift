@@ -5,7 +5,7 @@ enum FrameEvent: Equatable, Sendable {
   /// A whole message, its fragments joined; valid UTF-8.
   case text([UInt8])
   case ping([UInt8])
-  case pong
+  case pong([UInt8])
   /// A Close frame; `noStatus` when it carried no code.
   case close(WebSocketCloseCode)
   /// The stream is broken; nothing can be read from it any more.
@@ -165,7 +165,7 @@ struct FrameDecoder: Sendable {
     control = []
     switch opcode {
     case .ping: return .ping(payload)
-    case .pong: return .pong
+    case .pong: return .pong(payload)
     default:
       let code = try Self.closeCode(payload)
       stage = .ended

@@ -11,12 +11,15 @@ package enum FrameEncoder {
     output.writeBytes(text)
   }
 
-  static func ping() -> ByteBuffer { ByteBuffer(bytes: [0x89, 0x00]) }
+  /// - Parameter payload: what the pong is to carry, at most 125 bytes.
+  static func ping(_ payload: [UInt8] = []) -> ByteBuffer { control(opcode: 0x9, payload) }
 
   /// - Parameter payload: what the ping carried, at most 125 bytes.
-  static func pong(_ payload: [UInt8]) -> ByteBuffer {
+  static func pong(_ payload: [UInt8]) -> ByteBuffer { control(opcode: 0xA, payload) }
+
+  private static func control(opcode: UInt8, _ payload: [UInt8]) -> ByteBuffer {
     var output = ByteBuffer()
-    appendHeader(opcode: 0xA, length: payload.count, to: &output)
+    appendHeader(opcode: opcode, length: payload.count, to: &output)
     output.writeBytes(payload)
     return output
   }

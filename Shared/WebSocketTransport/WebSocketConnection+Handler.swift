@@ -96,7 +96,7 @@ extension WebSocketConnection: ChannelInboundHandler {
     case .ping(let payload):
       // RFC 6455, section 5.5.2: no pong is owed once a Close was sent.
       if phase == .open { send(frames: FrameEncoder.pong(payload)) }
-    case .pong: break
+    case .pong(let payload): if phase == .open { session?.ponged(payload) }
     case .close(let code): finish(code)
     case .violation(let violation):
       guard phase == .open else {

@@ -75,6 +75,11 @@ package final class WebSocketConnection {
     send(frames: frame)
   }
 
+  /// Asks the client for a pong, which shows that it has all that was sent before (RFC 6455, section 5.5.3).
+  ///
+  /// - Parameter payload: what the pong will carry, at most 125 bytes; not empty, which is what pings of the server's own are.
+  package func ping(_ payload: [UInt8]) { send(frames: FrameEncoder.ping(payload)) }
+
   /// Begins the closing handshake. The peer has `closeTimeout` to answer.
   package func close(_ code: WebSocketCloseCode, reason: String = "") {
     guard phase == .open else { return }

@@ -48,6 +48,13 @@ package protocol WebSocketSession: AnyObject {
   func received(_ text: [UInt8])
   /// All that waited for the client has been taken by its socket: `isWritable` is true again.
   func becameWritable()
+  /// A pong came, with what its ping carried; clients may also send some that nobody asked for.
+  func ponged(_ payload: [UInt8])
   /// The last call: nothing is received or sent any more. The code is the one sent or received, `abnormal` if the connection was lost.
   func closed(_ code: WebSocketCloseCode)
+}
+
+extension WebSocketSession {
+  /// Only who pings wants to know.
+  package func ponged(_ payload: [UInt8]) {}
 }

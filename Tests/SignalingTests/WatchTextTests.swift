@@ -58,6 +58,8 @@ import Testing
     #expect(queue.next() == .frame([1]))
     queue.ring()
     queue.closed(inGoodOrder: true)
+    queue.receipt()
+    #expect(queue.next() == .receipt)
     #expect(queue.next() == .frame([2]))
     #expect(queue.next() == .closed(inGoodOrder: true))
     queue.ring()

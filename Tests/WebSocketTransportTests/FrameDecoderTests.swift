@@ -44,9 +44,9 @@ import WebSocketTestClient
 
   @Test func `Several frames in one piece give their events in order`() {
     expect(
-      [.text("one"), .ping([1, 2]), .text("two"), .pong(), .text("")],
+      [.text("one"), .ping([1, 2]), .text("two"), .pong([3]), .text("")],
       [
-        .text(Array("one".utf8)), .ping([1, 2]), .text(Array("two".utf8)), .pong, .text([]),
+        .text(Array("one".utf8)), .ping([1, 2]), .text(Array("two".utf8)), .pong([3]), .text([]),
       ])
   }
 
@@ -55,7 +55,7 @@ import WebSocketTestClient
       [
         .text("Hel", isFinal: false), .ping([7]), .continuation("", isFinal: false), .pong(), .continuation("lo", isFinal: true),
         .text("next"),
-      ], [.ping([7]), .pong, .text(Array("Hello".utf8)), .text(Array("next".utf8))])
+      ], [.ping([7]), .pong([]), .text(Array("Hello".utf8)), .text(Array("next".utf8))])
   }
 
   @Test func `A character may be split between fragments`() {

@@ -10,6 +10,7 @@ struct TestServer {
   enum Event: Equatable, Sendable {
     case opened(remoteAddress: String)
     case becameWritable
+    case ponged([UInt8])
     case blocked(backlogBytes: Int)
     case closed(WebSocketCloseCode)
   }
@@ -61,7 +62,7 @@ struct TestServer {
   }
 }
 
-/// Sends back what it gets; `close` makes it close, and `flood <bytes>` makes it send so much.
+/// Sends back what it gets; `close` makes it close, `ping` makes it ping, and `flood <bytes>` makes it send so much.
 private final class EchoSession: WebSocketSession {
   private let connection: WebSocketConnection
   private let events: AsyncStream<TestServer.Event>.Continuation
@@ -75,6 +76,7 @@ private final class EchoSession: WebSocketSession {
     let words = String(decoding: text, as: UTF8.self).split(separator: " ")
     switch words.first {
     case "close": connection.close(.policyViolation, reason: "You asked for it")
+    case "ping": connection.ping(Array("asked".utf8))
     case "flood":
       connection.send(text: [UInt8](repeating: UInt8(ascii: "f"), count: words.last.flatMap { Int($0) } ?? 0))
       if !connection.isWritable { events.yield(.blocked(backlogBytes: connection.backlogBytes)) }
@@ -83,5 +85,6 @@ private final class EchoSession: WebSocketSession {
   }
 
   func becameWritable() { events.yield(.becameWritable) }
+  func ponged(_ payload: [UInt8]) { events.yield(.ponged(payload)) }
   func closed(_ code: WebSocketCloseCode) { events.yield(.closed(code)) }
 }

@@ -110,6 +110,19 @@ import WebSocketTestClient
     }
   }
 
+  @Test func `A session that pings hears the pong, with what it asked by`() async throws {
+    try await TestServer.run { server in
+      try await RawClient.open(port: server.port, "/echo") { client in
+        try await client.send(.pong(Array("unasked".utf8)), .text("ping"))
+        let ping = try await client.read()
+        #expect(ping == RawClient.Frame(opcode: 0x9, payload: Array("asked".utf8)))
+        try await client.send(.pong(ping.payload))
+        #expect(await server.first { if case .ponged = $0 { true } else { false } } == .ponged(Array("unasked".utf8)))
+        #expect(await server.first { if case .ponged = $0 { true } else { false } } == .ponged(Array("asked".utf8)))
+      }
+    }
+  }
+
   @Test func `A client that does not read is closed once too much waits for it`() async throws {
     try await TestServer.run(limits: WebSocketLimits(outboundBytesMax: 1 << 20), configure: { $0.closeTimeout = .milliseconds(50) }) {
       server in

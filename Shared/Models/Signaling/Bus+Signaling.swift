@@ -1,16 +1,16 @@
 /// The signaling broker's names on Redis. All keys of one device and its sessions carry its shard as hash tag.
 extension Bus {
-  /// Hash: where a device is connected, while it is: `replica`, `connection`, `generation`, `since` (ms).
+  /// Hash: where a device is connected, while it is: `replica`, `connection`, `generation`, `since` (ms); `base`, the number of its mail's oldest frame.
   package static func signalDevice(_ device: ApplianceID) -> String { "signal:{\(shard(of: device))}:device:\(device)" }
   /// Hash: what a device last said of itself: `data`, a JSON object, and `at`, µs since 1970.
   package static func signalPresence(_ device: ApplianceID) -> String { "signal:{\(shard(of: device))}:presence:\(device)" }
   /// Set: the device's sessions.
   package static func signalWatches(_ device: ApplianceID) -> String { "signal:{\(shard(of: device))}:watches:\(device)" }
-  /// List: frames that wait for the device.
+  /// List: frames that the device is not known to have.
   package static func signalMail(_ device: ApplianceID) -> String { "signal:{\(shard(of: device))}:mail:\(device)" }
-  /// Hash: one session, with its version.
+  /// Hash: one session, with its version; `base`, the number of its letters' oldest frame.
   package static func signalWatch(_ watch: WatchID) -> String { "signal:{\(watch.shard)}:watch:\(watch)" }
-  /// List: frames that wait for the session's viewer.
+  /// List: frames that the session's viewer is not known to have.
   package static func signalLetters(_ watch: WatchID) -> String { "signal:{\(watch.shard)}:letters:\(watch)" }
   /// Sorted set: when each session of the shard must be looked at next.
   package static func signalDeadlines(_ shard: Int) -> String { "signal:{\(shard)}:deadlines" }

@@ -82,6 +82,11 @@ struct SignalingScene: Sendable {
     return session
   }
 
+  /// The payload of a candidate with a number in it.
+  static func candidate(_ session: String, _ number: Int) -> String {
+    #"{"session_id":"\#(session)","candidate":{"candidate":"candidate:\#(number)","n":\#(number)}}"#
+  }
+
   func request(_ viewer: SignalingClient, _ device: String = "cam-1") async throws -> String {
     let number = await viewer.messages().count { $0["type"]?.string == "watch_ready" }
     try await viewer.send("watch_request", #"{"device_id":"\#(device)"}"#)
@@ -236,6 +241,27 @@ struct SignalingClient: Sendable {
   /// Waits until the session's end is told, and returns the reason.
   func end(of session: String) async throws -> String? {
     try await message("watch_ended", of: session)["payload"]?["reason"]?.string
+  }
+
+  /// What came of a session so far: the types of its messages, and the numbers of candidates.
+  func order(of session: String) async -> [String] {
+    await messages().filter { $0["payload"]?["session_id"]?.string == session }.compactMap { message in
+      guard let type = message["type"]?.string, type != "watch_ready" else { return nil }
+      guard let candidate = message["payload"]?["candidate"] else { return type }
+      return candidate["n"]?.int.map(String.init) ?? "null"
+    }
+  }
+
+  func candidate(_ number: Int, of session: String) async throws {
+    _ = try await message("signal_ice", of: session) { $0["payload"]?["candidate"]?["n"]?.int == number }
+  }
+
+  /// Two heartbeats there and back: whatever came before the first has been answered by the client's library, and the broker has heard that answer.
+  func settle() async throws {
+    for id in ["settle-1", "settle-2"] {
+      try await send("heartbeat", "{}", requestID: id)
+      _ = try await message("heartbeat_ack") { $0["request_id"]?.string == id }
+    }
   }
 
   /// Waits for the answer to a request that is refused.

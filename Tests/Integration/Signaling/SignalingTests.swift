@@ -31,21 +31,21 @@ import Testing
       }
 
       // Candidates before the descriptions: they wait.
-      try await viewer.send("signal_ice", Self.candidate(session, 1))
-      try await camera.send("signal_ice", Self.candidate(session, 2))
+      try await viewer.send("signal_ice", SignalingScene.candidate(session, 1))
+      try await camera.send("signal_ice", SignalingScene.candidate(session, 2))
       try await viewer.send("signal_offer", #"{"session_id":"\#(session)","sdp":{"type":"offer","sdp":"v=0\r\n","x":1.50}}"#)
       let offer = try await camera.message("signal_offer", of: session)
       #expect(offer["payload"]?["sdp"] == (try JSON(#"{"type":"offer","sdp":"v=0\r\n","x":1.5}"#)))
       try await camera.send("signal_answer", #"{"session_id":"\#(session)","sdp":{"type":"answer","sdp":"v=0"}}"#)
       for number in 3..<40 {
-        try await viewer.send("signal_ice", Self.candidate(session, number))
-        try await camera.send("signal_ice", Self.candidate(session, number))
+        try await viewer.send("signal_ice", SignalingScene.candidate(session, number))
+        try await camera.send("signal_ice", SignalingScene.candidate(session, number))
       }
       try await camera.send("signal_ice", #"{"session_id":"\#(session)","candidate":null}"#)
       _ = try await viewer.find("null candidate") { $0.contains { $0["payload"]?["candidate"] == .null } ? true : nil }
-      #expect(await Self.order(viewer, session) == ["signal_answer", "2"] + (3..<40).map(String.init) + ["null"])
+      #expect(await viewer.order(of: session) == ["signal_answer", "2"] + (3..<40).map(String.init) + ["null"])
       _ = try await camera.find("last candidate") { $0.contains { $0["payload"]?["candidate"]?["n"]?.int == 39 } ? true : nil }
-      #expect(await Self.order(camera, session) == ["watch_request", "signal_offer", "1"] + (3..<40).map(String.init))
+      #expect(await camera.order(of: session) == ["watch_request", "signal_offer", "1"] + (3..<40).map(String.init))
 
       try await viewer.send("end_watch", #"{"session_id":"\#(session)"}"#)
       #expect(try await camera.end(of: session) == "user_ended")
@@ -60,18 +60,6 @@ import Testing
   private static let turn = [
     "MARTLET_STUN_URLS": "stun:127.0.0.1:3478", "MARTLET_TURN_URLS": "turn:127.0.0.1:3478?transport=udp", "MARTLET_TURN_SECRET": "north",
   ]
-
-  private static func candidate(_ session: String, _ number: Int) -> String {
-    #"{"session_id":"\#(session)","candidate":{"candidate":"candidate:\#(number)","n":\#(number)}}"#
-  }
-
-  private static func order(_ client: SignalingClient, _ session: String) async -> [String] {
-    await client.messages().filter { $0["payload"]?["session_id"]?.string == session }.compactMap { message in
-      guard let type = message["type"]?.string, type != "watch_ready" else { return nil }
-      guard let candidate = message["payload"]?["candidate"] else { return type }
-      return candidate["n"]?.int.map(String.init) ?? "null"
-    }
-  }
 
   @Test func `A simulated camera answers, and its end is told at once`() async throws {
     try await SignalingScene.run(settings: ["MARTLET_GRACE_SECONDS": "8"]) { scene in
@@ -183,17 +171,17 @@ import Testing
       let camera = try await scene.camera("camera", on: 1)
       let session = try await scene.watch(viewer, camera)
       try camera.cut()
-      try await viewer.send("signal_ice", Self.candidate(session, 1))
+      try await viewer.send("signal_ice", SignalingScene.candidate(session, 1))
       let back = try await scene.camera("camera-back", on: 2)
       _ = try await back.message("signal_ice", of: session)
-      try await back.send("signal_ice", Self.candidate(session, 2))
+      try await back.send("signal_ice", SignalingScene.candidate(session, 2))
       _ = try await viewer.message("signal_ice", of: session)
 
       // The viewer comes back too, on the other replica, and goes on by the session's name.
       try viewer.cut()
-      try await back.send("signal_ice", Self.candidate(session, 3))
+      try await back.send("signal_ice", SignalingScene.candidate(session, 3))
       let again = try await scene.viewer("viewer-back", on: 2)
-      try await again.send("signal_ice", Self.candidate(session, 4))
+      try await again.send("signal_ice", SignalingScene.candidate(session, 4))
       _ = try await back.find("candidate 4") { $0.contains { $0["payload"]?["candidate"]?["n"]?.int == 4 } ? true : nil }
       _ = try await again.find("candidate 3") { $0.contains { $0["payload"]?["candidate"]?["n"]?.int == 3 } ? true : nil }
 
@@ -227,7 +215,7 @@ import Testing
       #expect(try await viewers.2.error("third") == "Device has too many viewers")
       // Each is told of its own session alone.
       for (viewer, session, number) in [(viewers.0, first, 1), (viewers.1, second, 2)] {
-        try await camera.send("signal_ice", Self.candidate(session, number))
+        try await camera.send("signal_ice", SignalingScene.candidate(session, number))
         _ = try await viewer.message("signal_ice", of: session)
         #expect(await viewer.messages().allSatisfy { [nil, session].contains($0["payload"]?["session_id"]?.string) })
       }
@@ -245,11 +233,11 @@ import Testing
       let session = try await scene.watch(viewer, old)
       let new = try await scene.camera("new", on: 2)
       #expect(try await old.closing() == "1008 Another connection of this device took the place of this one")
-      try await viewer.send("signal_ice", Self.candidate(session, 1))
+      try await viewer.send("signal_ice", SignalingScene.candidate(session, 1))
       _ = try await new.message("signal_ice", of: session)
       let twin = try await scene.camera("twin", on: 2)
       #expect(try await new.closing().hasPrefix("1008 "))
-      try await viewer.send("signal_ice", Self.candidate(session, 2))
+      try await viewer.send("signal_ice", SignalingScene.candidate(session, 2))
       _ = try await twin.message("signal_ice", of: session)
       try twin.close()
       #expect(try await viewer.end(of: session) == "device_disconnected")
@@ -264,7 +252,7 @@ import Testing
       let viewer = try await scene.viewer("viewer", on: 1)
       let camera = try await scene.camera("camera", on: 2)
       let tooLong = try await scene.watch(viewer, camera)
-      try await viewer.send("signal_ice", Self.candidate(tooLong, 1))
+      try await viewer.send("signal_ice", SignalingScene.candidate(tooLong, 1))
       let noOffer = try await scene.request(viewer)
       let noAnswer = try await scene.request(viewer)
       try await viewer.send("signal_offer", #"{"session_id":"\#(noAnswer)","sdp":{"type":"offer"}}"#)
@@ -315,7 +303,7 @@ import Testing
       #expect(try await listed("alice", "ended") == [his])
       #expect(try await scene.martletctl(as: "alice", "end-watch", "cam-1", his) == "the session is over already: user_ended\n")
       #expect(try String(contentsOfFile: scene.stack.folder.log("api-1"), encoding: .utf8).contains(#""asked_by":"alice""#))
-      try await alice.send("signal_ice", Self.candidate(hers, 1))
+      try await alice.send("signal_ice", SignalingScene.candidate(hers, 1))
       _ = try await camera.message("signal_ice", of: hers)
     }
   }
@@ -326,7 +314,7 @@ import Testing
       let viewer = try await scene.viewer("viewer", on: 1, features: #"["ice_servers"]"#)
       let camera = try await scene.camera("camera", on: 2)
       let session = try await scene.watch(viewer, camera)
-      try await viewer.send("signal_ice", Self.candidate(session, 1))
+      try await viewer.send("signal_ice", SignalingScene.candidate(session, 1))
       let (first, renewed) = try await (viewer.message("watch_ready"), viewer.message("ice_servers", of: session))
       let ends = [first, renewed].compactMap { message -> Int? in
         guard case .array(let servers) = message["payload"]?["ice_servers"], let name = servers.last?["username"]?.string else {

@@ -7,6 +7,7 @@ struct ConnectionQueue {
   enum Work: Equatable, Sendable {
     case frame([UInt8])
     case collect
+    case receipt
     case takePlaceAnew
     case accessChanged(AccessChange)
     case closed(inGoodOrder: Bool)
@@ -17,6 +18,7 @@ struct ConnectionQueue {
 
   private var frames: [[UInt8]] = []
   private var mustCollect = false
+  private var hasReceipt = false
   private var mustTakePlaceAnew = false
   private var change: AccessChange?
   private var close: Bool?
@@ -30,13 +32,18 @@ struct ConnectionQueue {
   }
 
   mutating func ring() { mustCollect = true }
+  mutating func receipt() { hasReceipt = true }
   mutating func takePlaceAnew() { mustTakePlaceAnew = true }
   mutating func accessChanged(_ next: AccessChange) { change = change == nil || change == next ? next : .everything }
   mutating func closed(inGoodOrder: Bool) { close = inGoodOrder }
 
-  /// What the client said before it closed still counts; what waits for it does not any more.
+  /// What the client said before it closed still counts, and what it has; what waits for it does not any more.
   mutating func next() -> Work? {
     if isOver { return nil }
+    if hasReceipt {
+      hasReceipt = false
+      return .receipt
+    }
     if close == nil {
       if mustTakePlaceAnew {
         mustTakePlaceAnew = false

@@ -6,6 +6,8 @@ protocol Desk: Sendable {
   func received(_ request: SignalingRequest) async throws -> [DeskReply]
   /// Takes what waits for the client.
   func collect() async throws -> [DeskReply]
+  /// The client has all that it was sent before the last `askReceipt`.
+  func receipt() async throws -> [DeskReply]
   /// This replica was taken for dead and is back under another name: what is held here is taken anew.
   func takePlaceAnew() async throws -> [DeskReply]
   /// Users, appliances, their sharing or tokens have changed.
@@ -19,6 +21,8 @@ protocol Desk: Sendable {
 enum DeskReply: Hashable, Sendable {
   /// A whole text frame's payload.
   case send([UInt8])
+  /// The client is to show that it has all that was sent before. One at a time.
+  case askReceipt
   /// An `error` frame for a client's mistake; too many close the connection.
   case refuse(SignalingRejection)
   /// An `error` frame for what the server cannot do now.

@@ -30,6 +30,8 @@ actor DeviceDesk: Desk {
   /// Whether a newer connection of the device has its place.
   private var isSuperseded = false
   private var understandsCredentials = false
+  private var delivery = Delivery()
+  private var isAsking = false
   private var presences = TokenBucket(burst: DeviceDesk.presenceBurst, perSecond: 1)
 
   init(_ watchroom: Watchroom, door: DeviceDoor, log: any EventLog, place: Place, number: UInt64, credential: String?, audit: AuditVoice) {
@@ -102,6 +104,7 @@ actor DeviceDesk: Desk {
     case .attached(let generation, let sessions):
       let seat = WatchSession.Seat(replica: replica, connection: number, generation: generation)
       introduction = Introduction(device: device, credential: credential, end: end, generation: generation, seat: seat)
+      delivery = Delivery()
       for watch in sessions { _ = try await watchroom.apply(.returned(.device, seat), to: watch) }
       return true
     }
@@ -189,15 +192,34 @@ actor DeviceDesk: Desk {
   func collect() async throws -> [DeskReply] {
     guard let introduction else { return [] }
     var replies: [DeskReply] = []
-    while true {
-      switch try await switchboard.takeMail(of: introduction.device, generation: introduction.generation) {
-      case .frames(let frames, let hasMore):
-        replies += frames.compactMap(deliver)
-        if !hasMore { return replies }
-      case .superseded: return giveWay()
-      case .absent, .gone: return replies + (try await takePlaceAnew())
+    do {
+      while true {
+        switch try await switchboard.takeMail(of: introduction.device, generation: introduction.generation, delivery) {
+        case .frames(let frames, from: let number, hasMore: let hasMore):
+          delivery.send(frames.map(\.count), from: number)
+          replies += frames.compactMap(deliver)
+          if !hasMore { return replies + askReceipt() }
+        case .superseded: return giveWay()
+        case .absent, .gone: return try await takePlaceAnew()
+        }
       }
+    } catch {
+      // What was taken is sent; the next ring or refresh comes for the rest.
+      if replies.isEmpty { throw error }
+      return replies + askReceipt()
     }
+  }
+
+  private func askReceipt() -> [DeskReply] {
+    guard !isAsking, !delivery.isCertain else { return [] }
+    isAsking = true
+    delivery.ask()
+    return [.askReceipt]
+  }
+
+  func receipt() async throws -> [DeskReply] {
+    isAsking = false
+    return delivery.confirm() ? try await collect() : askReceipt()
   }
 
   private func deliver(_ bytes: [UInt8]) -> DeskReply? {

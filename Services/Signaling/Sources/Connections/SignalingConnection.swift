@@ -23,6 +23,8 @@ final class SignalingConnection: WebSocketSession {
   private let begun = Timestamp.now()
   private var queue = ConnectionQueue()
   private var isBusy = false
+  /// Whether the client was asked for a pong.
+  private var isAsking = false
   private var unfinished: ConnectionQueue.Work?
   private var messages: TokenBucket
   private var mistakes = ErrorBudget()
@@ -48,6 +50,13 @@ final class SignalingConnection: WebSocketSession {
   }
 
   func becameWritable() {}
+
+  func ponged(_ payload: [UInt8]) {
+    guard isAsking, payload == Self.receipt else { return }
+    isAsking = false
+    queue.receipt()
+    work()
+  }
 
   func closed(_ code: WebSocketCloseCode) {
     roster.remove(number)
@@ -102,7 +111,7 @@ final class SignalingConnection: WebSocketSession {
     switch work {
     case .takePlaceAnew: queue.takePlaceAnew()
     case .accessChanged(let change): queue.accessChanged(change)
-    case .frame, .collect, .closed: break
+    case .frame, .collect, .receipt, .closed: break
     }
   }
 
@@ -126,6 +135,7 @@ final class SignalingConnection: WebSocketSession {
       switch work {
       case .frame(let text): return await replies(to: text, desk, metrics)
       case .collect: return try await desk.collect()
+      case .receipt: return try await desk.receipt()
       case .takePlaceAnew: return try await desk.takePlaceAnew()
       case .accessChanged(let change): return try await desk.accessChanged(change)
       case .closed(let inGoodOrder):
@@ -163,6 +173,9 @@ final class SignalingConnection: WebSocketSession {
     guard connection.isOpen else { return }
     switch reply {
     case .send(let text): connection.send(text: text)
+    case .askReceipt:
+      isAsking = true
+      connection.ping(Self.receipt)
     case .refuse(let rejection):
       roster.metrics.refused()
       guard mistakes.spend(at: .now()) else { return perform(.close(.policyViolation, "Too many errors")) }
@@ -176,6 +189,9 @@ final class SignalingConnection: WebSocketSession {
       connection.close(code, reason: reason)
     }
   }
+
+  /// What the ping and its pong carry.
+  private static let receipt = Array("receipt".utf8)
 
   private static func error(_ rejection: SignalingRejection) -> [UInt8] {
     SignalingServerMessage.error(rejection.message).encoded(at: .now(), requestID: rejection.requestID)

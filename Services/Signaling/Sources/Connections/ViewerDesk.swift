@@ -21,8 +21,14 @@ actor ViewerDesk: Desk {
   private let limits: Limits
   private let audit: AuditVoice
   private var principal: Principal?
+  private struct Watch {
+    let device: ApplianceID
+    var delivery = Delivery()
+  }
+
   /// The sessions that are this connection's, as far as it knows.
-  private var watches: [WatchID: ApplianceID] = [:]
+  private var watches: [WatchID: Watch] = [:]
+  private var isAsking = false
   private var requests: TokenBucket
   private var understandsCredentials = false
 
@@ -82,9 +88,9 @@ actor ViewerDesk: Desk {
 
   func accessChanged(_ change: AccessChange) async throws -> [DeskReply] {
     guard let principal, concerns(change, principal) else { return [] }
-    guard let left = await gate.recheck(principal, Array(Set(watches.values))) else { throw Unanswered() }
+    guard let left = await gate.recheck(principal, Array(Set(watches.values.map(\.device)))) else { throw Unanswered() }
     if let refusal = left.refusal { return [.close(.policyViolation, refusal.text)] }
-    for (watch, device) in watches where left.lost.contains(device) { _ = try await watchroom.apply(.stop(.error), to: watch) }
+    for (id, watch) in watches where left.lost.contains(watch.device) { _ = try await watchroom.apply(.stop(.error), to: id) }
     return []
   }
 
@@ -92,7 +98,7 @@ actor ViewerDesk: Desk {
     switch change {
     case .everything: true
     case .user(let id), .token(_, ofUser: let id): id == principal.subject
-    case .appliance(let device): watches.values.contains(device)
+    case .appliance(let device): watches.values.contains { $0.device == device }
     case .sensors: false
     }
   }
@@ -154,30 +160,45 @@ actor ViewerDesk: Desk {
 
   // MARK: What waits
 
-  func collect() async throws -> [DeskReply] {
+  func collect() async throws -> [DeskReply] { try await collect(watches.keys.sorted()) }
+
+  private func collect(_ ids: [WatchID]) async throws -> [DeskReply] {
     var replies: [DeskReply] = []
-    for watch in watches.keys.sorted() { replies += try await collect(watch) }
-    return replies
+    do {
+      for id in ids { try await collect(id, into: &replies) }
+    } catch {
+      // What was taken is sent; the next ring or refresh comes for the rest.
+      if replies.isEmpty { throw error }
+    }
+    return replies + askReceipt()
   }
 
-  private func collect(_ watch: WatchID) async throws -> [DeskReply] {
-    var replies: [DeskReply] = []
-    while true {
-      switch try await switchboard.takeLetters(of: watch, for: seat) {
-      case .frames(let frames, let hasMore):
+  private func collect(_ id: WatchID, into replies: inout [DeskReply]) async throws {
+    while let delivery = watches[id]?.delivery {
+      switch try await switchboard.takeLetters(of: id, for: seat, delivery) {
+      case .frames(let frames, from: let number, hasMore: let hasMore):
+        watches[id]?.delivery.send(frames.map(\.count), from: number)
         replies += frames.compactMap(deliver)
-        if !hasMore { return replies }
-      case .gone(let frames):
-        replies += frames.compactMap(deliver)
-        let isTold = frames.contains { WatchFrame(parsing: $0)?.kind == .ended }
-        if !isTold { replies.append(.send(.watchEnded(watch, .error))) }
-        try await forget(watch)
-        return replies
-      case .absent, .superseded:
-        try await forget(watch)
-        return replies
+        if !hasMore { return }
+      case .gone(let frame):
+        let end = frame.flatMap(WatchFrame.init(parsing:)).flatMap { $0.kind == .ended ? $0 : nil }
+        replies.append(end.map { .send($0.text) } ?? .send(.watchEnded(id, .error)))
+        try await forget(id)
+      case .absent, .superseded: try await forget(id)
       }
     }
+  }
+
+  private func askReceipt() -> [DeskReply] {
+    guard !isAsking, watches.values.contains(where: { !$0.delivery.isCertain }) else { return [] }
+    isAsking = true
+    for id in watches.keys { watches[id]?.delivery.ask() }
+    return [.askReceipt]
+  }
+
+  func receipt() async throws -> [DeskReply] {
+    isAsking = false
+    return try await collect(watches.keys.sorted().filter { watches[$0]?.delivery.confirm() == true })
   }
 
   private func deliver(_ bytes: [UInt8]) -> DeskReply? {
@@ -187,12 +208,12 @@ actor ViewerDesk: Desk {
 
   /// The session is this connection's from now on.
   private func hold(_ watch: WatchID, of device: ApplianceID) {
-    watches[watch] = device
+    watches[watch] = Watch(device: device)
     audit.note(.subscriptionBegun, userID: principal?.subject, applianceID: device.rawValue, detail: "watch session \(watch)")
   }
 
   private func forget(_ watch: WatchID) async throws {
-    if let device = watches.removeValue(forKey: watch) { noteEnd(of: watch, device) }
+    if let device = watches.removeValue(forKey: watch)?.device { noteEnd(of: watch, device) }
     try await switchboard.takeBack(.viewer(watch), of: place.replica)
   }
 
@@ -213,7 +234,7 @@ actor ViewerDesk: Desk {
 
   func closed(inGoodOrder: Bool) async {
     let (seat, replica, switchboard) = (seat, place.replica, switchboard)
-    for (watch, device) in watches { noteEnd(of: watch, device) }
+    for (id, watch) in watches { noteEnd(of: id, watch.device) }
     for watch in watches.keys {
       await watchroom.applySurely(inGoodOrder ? .left(.viewer, seat) : .lost(.viewer, seat), to: watch)
       await Watchroom.surely(watchroom.logger) { try await switchboard.takeBack(.viewer(watch), of: replica) }

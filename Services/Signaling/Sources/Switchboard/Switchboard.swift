@@ -11,7 +11,7 @@ struct Switchboard: Sendable {
     /// How long a device counts as connected that nobody refreshes; a replica does every `refreshPeriod`.
     var deviceLife = Duration.seconds(75)
     var refreshPeriod = Duration.seconds(25)
-    /// How long frames wait for an end that is away: longer than its grace.
+    /// How long frames wait for an end that is away, longer than its grace; for a viewer, those of a session that is over.
     var mailLife = Duration.seconds(30)
     /// Frames that may wait for one end; past it the session ends.
     var mailCountMax = 2048
@@ -77,33 +77,40 @@ struct Switchboard: Sendable {
   // MARK: Mail
 
   enum Mail: Equatable, Sendable {
-    case frames([[UInt8]], hasMore: Bool)
-    /// The session is over; what was left for its viewer.
-    case gone([[UInt8]])
+    /// With the number of the first, which the others follow.
+    case frames([[UInt8]], from: Int64, hasMore: Bool)
+    /// The session is over; the frame that says so to its viewer, if it was not taken yet.
+    case gone([UInt8]?)
     /// The device is not known to be connected any more.
     case absent
     case superseded
   }
 
-  func takeMail(of device: ApplianceID, generation: Int64) async throws -> Mail {
+  /// What the connection of this generation is to send next. Frames stay for the device's next connection until `delivery` says that the device has them.
+  func takeMail(of device: ApplianceID, generation: Int64, _ delivery: Delivery) async throws -> Mail {
     try Self.mail(
       await call(
         .mail, [Bus.signalDevice(device), Bus.signalMail(device)],
-        [String(generation), limits.deviceLife.inMilliseconds, String(limits.takeCountMax)]))
+        [String(generation), limits.deviceLife.inMilliseconds, String(limits.takeCountMax)] + Self.numbers(delivery)))
   }
 
-  func takeLetters(of watch: WatchID, for viewer: WatchSession.Seat) async throws -> Mail {
+  /// The same for a session's viewer.
+  func takeLetters(of watch: WatchID, for viewer: WatchSession.Seat, _ delivery: Delivery) async throws -> Mail {
     try Self.mail(
-      await call(.letters, [Bus.signalWatch(watch), Bus.signalLetters(watch)], [Self.text(viewer), String(limits.takeCountMax)]))
+      await call(
+        .letters, [Bus.signalWatch(watch), Bus.signalLetters(watch)],
+        [Self.text(viewer), String(limits.takeCountMax)] + Self.numbers(delivery)))
   }
+
+  private static func numbers(_ delivery: Delivery) -> [String] { [delivery.had, delivery.next].map { $0.map(String.init) ?? "" } }
 
   private static func mail(_ reply: RESPValue) throws -> Mail {
     guard let parts = reply.array, let word = parts.first?.text else { throw unexpected }
-    let frames = parts.dropFirst().compactMap(\.bytes)
     switch word {
-    case "all": return .frames(frames, hasMore: false)
-    case "more": return .frames(frames, hasMore: true)
-    case "gone": return .gone(frames)
+    case "all", "more":
+      guard parts.count > 1, let number = parts[1].text.flatMap({ Int64($0) }) else { throw unexpected }
+      return .frames(parts.dropFirst(2).compactMap(\.bytes), from: number, hasMore: word == "more")
+    case "gone": return .gone(parts.dropFirst().first?.bytes)
     case "absent": return .absent
     case "superseded": return .superseded
     default: throw unexpected

@@ -47,31 +47,52 @@ enum SwitchboardFunctions {
       return redis.call('SMEMBERS', keys[2])
     end
 
-    -- Up to `most` of a list's frames, which are taken out of it, behind `more` or `all`.
-    local function take(list, most)
-      local frames = redis.call('LRANGE', list, 0, most - 1)
-      if #frames == 0 then return { 'all' } end
-      redis.call('LTRIM', list, #frames, -1)
-      return { redis.call('EXISTS', list) == 1 and 'more' or 'all', unpack(frames) }
+    local function base(hash) return tonumber(redis.call('HGET', hash, 'base') or 0) end
+
+    -- An end's frames are numbered, the oldest in its list by the field `base` of the end's hash. They stay until its connection knows that the client has
+    -- them. Drops those before `had` and answers up to `most` from `next` on, behind `more` or `all` and the number of the first. A connection that
+    -- begins has neither number: it is told all.
+    local function take(hash, list, most, had, next)
+      local first = base(hash)
+      had, next = tonumber(had) or first, tonumber(next) or first
+      if had > first then
+        redis.call('LTRIM', list, had - first, -1)
+        redis.call('HSET', hash, 'base', whole(had))
+        first = had
+      end
+      if next < first then next = first end
+      local frames = redis.call('LRANGE', list, next - first, next - first + most - 1)
+      local left = redis.call('LLEN', list) - (next - first) - #frames
+      return { left > 0 and 'more' or 'all', whole(next), unpack(frames) }
     end
 
-    -- KEYS: device, mail. ARGV: generation, life in ms, most. What waits for a device; it is alive. Else `absent` or `superseded`.
+    -- Appends frames to an end's list. Should it have run out meanwhile, it begins anew with numbers that no frame had yet.
+    local function append(hash, list, life, frames)
+      if redis.call('EXISTS', list) == 0 and redis.call('EXISTS', hash) == 1 then
+        redis.call('HSET', hash, 'base', whole(base(hash) + 1000000))
+      end
+      redis.call('RPUSH', list, unpack(frames))
+      redis.call('PEXPIRE', list, life)
+    end
+
+    -- KEYS: device, mail. ARGV: generation, life in ms, most, numbers. What waits for a device; it is alive. Else `absent` or `superseded`.
     local function mail(keys, args)
       local generation = redis.call('HGET', keys[1], 'generation')
       if not generation then return { 'absent' } end
       if generation ~= args[1] then return { 'superseded' } end
       redis.call('PEXPIRE', keys[1], args[2])
-      return take(keys[2], tonumber(args[3]))
+      return take(keys[1], keys[2], args[3], args[4], args[5])
     end
 
-    -- KEYS: watch, letters. ARGV: replica and connection of the viewer, most. What waits for a session's viewer, behind `all`, `more`, or `gone` where
-    -- the session is over. Else `superseded`.
+    -- KEYS: watch, letters. ARGV: replica and connection of the viewer, most, numbers. What waits for a session's viewer. Where the session is over, `gone` and
+    -- the last frame, which says so. Else `superseded`.
     local function letters(keys, args)
       local seat = redis.call('HGET', keys[1], 'viewer')
       if seat and seat ~= args[1] then return { 'superseded' } end
-      local found = take(keys[2], tonumber(args[2]))
-      if not seat then found[1] = 'gone' end
-      return found
+      if seat then return take(keys[1], keys[2], args[2], args[3], args[4]) end
+      local last = redis.call('LRANGE', keys[2], -1, -1)
+      redis.call('DEL', keys[2])
+      return { 'gone', unpack(last) }
     end
 
     -- KEYS: device, watches, watch, deadlines, mail, records. ARGV: session, viewer's seat, state, deadline, life in ms, sessions of one device at most,
@@ -86,21 +107,20 @@ enum SwitchboardFunctions {
       redis.call('PEXPIRE', keys[2], args[5])
       redis.call('ZADD', keys[4], args[4], args[1])
       redis.call('PEXPIRE', keys[4], args[5])
-      redis.call('RPUSH', keys[5], args[7])
-      redis.call('PEXPIRE', keys[5], args[8])
+      append(keys[1], keys[5], args[8], { args[7] })
       redis.call('XADD', keys[6], 'MAXLEN', '~', args[10], '*', 'record', args[9])
       ring(device[1], device[2])
       return 'ok'
     end
 
     -- Takes a session's own frames out of its device's mail: `<letter><session>…`.
-    local function forget(list, session)
+    local function forget(hash, list, life, session)
       local kept = {}
       for _, frame in ipairs(redis.call('LRANGE', list, 0, -1)) do
         if string.sub(frame, 2, 37) ~= session then kept[#kept + 1] = frame end
       end
       redis.call('DEL', list)
-      if #kept > 0 then redis.call('RPUSH', list, unpack(kept)) end
+      if #kept > 0 then append(hash, list, life, kept) end
     end
 
     -- KEYS: device, watches, watch, deadlines, mail, letters, records. ARGV: session, version that it was read with, state or nothing for its end,
@@ -124,16 +144,14 @@ enum SwitchboardFunctions {
         redis.call('SREM', keys[2], session)
         redis.call('XADD', keys[7], 'MAXLEN', '~', args[11], '*', 'record', args[10])
       end
-      if args[7] == 'f' then forget(keys[5], session) end
+      if args[7] == 'f' then forget(keys[1], keys[5], args[8], session) end
       if toDevice > 0 then
-        redis.call('RPUSH', keys[5], unpack(args, 13, 12 + toDevice))
-        redis.call('PEXPIRE', keys[5], args[8])
+        append(keys[1], keys[5], args[8], { unpack(args, 13, 12 + toDevice) })
         local device = redis.call('HMGET', keys[1], 'replica', 'connection')
         ring(device[1], device[2])
       end
       if toViewer > 0 then
-        redis.call('RPUSH', keys[6], unpack(args, 13 + toDevice))
-        redis.call('PEXPIRE', keys[6], args[8])
+        append(keys[3], keys[6], args[3] ~= '' and args[6] or args[8], { unpack(args, 13 + toDevice) })
         ring(string.match(args[4], '^(%S+) (%d+)$'))
       end
       return 'ok'

@@ -156,7 +156,7 @@ struct WatchSession: Hashable, Sendable {
     let isNew = seat != self[side].seat
     self[side] = End(seat: seat)
     guard isNew, side == .device, phase == .ready || phase == .offered else { return [] }
-    // A device that comes back may have started anew, or its last connection may have swallowed what was sent.
+    // A device that comes back may have started anew.
     return [.forgetMail, .tell(.device, .request)] + (phase == .offered ? heldForDevice.map { .tell(.device, .signal($0)) } : [])
   }
 
