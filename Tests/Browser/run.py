@@ -10,13 +10,13 @@ import pathlib
 import sys
 import tempfile
 
+from cameras import watch_camera
 from chromium import Page, chromium
 from hostile import show_hostile
 from looks import look_at_every_page, measure
 from scenes import (
     look_as_a_guest, look_at_system, read_audit_log, run_experiment, set_heater, sign_in, start_cooker, stop_on_a_dead_connection,
-    survive_the_gateways,
-    use_the_keyboard, watch_camera, watch_cooker, watch_fleet, watch_heater, watch_robot, zoom_into_history,
+    survive_the_gateways, use_the_keyboard, watch_cooker, watch_fleet, watch_heater, watch_robot, zoom_into_history,
 )
 from stack import Stack
 from using import Greenhouse, publisher, say

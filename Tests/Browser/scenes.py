@@ -1,13 +1,11 @@
 """What a person sees and does on the page, device by device."""
 import asyncio
 import json
-import os
 import re
-import subprocess
 import urllib.error
 import urllib.request
 
-from using import HERE, ExampleApp, api, check, is_connected, log_in, open_page, order, say, shows, tell
+from using import ExampleApp, api, check, is_connected, log_in, open_page, order, say, shows, tell
 
 
 async def sign_in(page, stack):
@@ -294,25 +292,6 @@ async def look_at_system(page, stack):
         answers = [status(stack.page + path), status(stack.page + path, "no token"), status(stack.page + path, guest)]
         assert answers == [401, 401, 403], f"{path} answers {answers} to nobody, to somebody unknown and to a guest"
     assert status(stack.page + "metrics/permission") in (401, 404), "the question for the permission is nginx' own"
-
-
-async def watch_camera(page, stack, pictures):
-    python = os.environ.get("PYTHON_WITH_AIORTC")
-    if not python:
-        return say("no camera is watched: there is no aiortc (make videotools)")
-    url = stack.report["web_socket"] + "/device"
-    camera = subprocess.Popen([python, HERE.parent / "Video" / "camera.py", url, "cam-1"])
-    try:
-        async with asyncio.timeout(30):
-            while not (await api(page, "/v1/appliances/cam-1/presence"))["connected"]:
-                await asyncio.sleep(0.1)
-        await open_page(page, "#/cameras", ".camera")
-        frames = "document.querySelector('.camera[data-state=live] video')?.getVideoPlaybackQuality().totalVideoFrames"
-        await page.until(f"{frames} > 30", "the camera's frames are decoded", 40)
-        await page.picture(pictures / "cameras-live.png")
-    finally:
-        camera.terminate()
-        camera.wait()
 
 
 async def survive_the_gateways(page, stack, client):

@@ -227,6 +227,33 @@ extension WatchSession.Action {
     }
   }
 
+  @Test func `Each end's new credentials come before its last ones run out, and are its own`() throws {
+    let servers = ICEServers(stunURLs: [], turnURLs: ["turn:t"], readSecret: { "north" }, credentialLife: .seconds(3600))
+    var scene = try Scene()
+    scene.limits.renewalPeriod = servers.renewalPeriod
+    _ = scene.viewer(Scene.offer)
+    _ = scene.device(Scene.answer)
+    _ = scene.device(Scene.candidate(1))
+    /// The user names of both ends, as they would be told now.
+    func names() -> [String] {
+      WatchSession.Side.allCases.compactMap {
+        servers.list(for: $0, of: scene.session.id, userID: "alice", now: scene.now).last?.credential?.username
+      }
+    }
+    func end(_ name: String) -> Int64 { name.split(separator: ":").first.flatMap { Int64($0) } ?? 0 }
+    var last = names()
+    for _ in 0..<3 {
+      scene.now = scene.session.deadline(scene.limits)
+      #expect(scene.handle(.time) == [.tell(.device, .credentials), .tell(.viewer, .credentials)])
+      let next = names()
+      #expect(next[0].hasSuffix(":device_\(scene.session.id.short)") && next[1].hasSuffix(":viewer_alice_\(scene.session.id.short)"))
+      for (old, new) in zip(last, next) {
+        #expect(scene.now.microseconds < end(old) * 1_000_000 && end(old) < end(new))
+      }
+      last = next
+    }
+  }
+
   @Test func `What waits for a description is bounded in number and length`() throws {
     var scene = try Scene()
     for number in 0..<scene.limits.heldCountMax { _ = scene.viewer(Scene.candidate(number)) }

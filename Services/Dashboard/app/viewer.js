@@ -19,7 +19,7 @@ export class Viewer {
   #isReady = false;
   #attempts = 0;
   #requests = 0;
-  /** Those that wait for an answer, by request. @type {Map<string, Watch>} */
+  /** Those that wait for an answer, or for an error if one comes, by request. @type {Map<string, Watch>} */
   #asked = new Map();
   /** @type {Map<string, Watch>} */
   #watches = new Map();
@@ -71,7 +71,7 @@ export class Viewer {
     const socket = new WebSocket(url);
     this.#socket = socket;
     const heart = setInterval(() => this.#say("heartbeat", {}), HEARTBEAT_MS);
-    socket.onopen = () => this.#say("hello", { token });
+    socket.onopen = () => this.#say("hello", { token, features: ["ice_servers"] });
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = ({ code, reason }) => {
       clearInterval(heart);
@@ -81,9 +81,8 @@ export class Viewer {
     };
   }
 
-  /** Comes back for whoever still waits; what was being watched has ended. */
+  /** Comes back for whoever still waits, and for what is being watched: its picture goes past the broker, which waits a moment for its viewer. */
   #lose(reason, verdict = "return") {
-    for (const watch of [...this.#watches.values()]) this.#end(watch, "connection_lost");
     this.#asked.clear();
     if (this.#signal.aborted || this.#all.size === 0) return;
     if (verdict === "never" || this.#attempts >= 4) {
@@ -110,6 +109,7 @@ export class Viewer {
       case "hello_ack":
         this.#isReady = true;
         this.#attempts = 0;
+        for (const watch of this.#watches.values()) this.#resume(watch);
         [...this.#all].filter(({ id }) => id === undefined).forEach(
           (one, place) => setTimeout(() => this.#request(one), place * REQUEST_GAP_MS)
         );
@@ -117,6 +117,7 @@ export class Viewer {
       case "watch_ready": this.#begin(message.request_id, payload); break;
       case "signal_answer": watch?.answer(payload.sdp); break;
       case "signal_ice": watch?.candidate(payload.candidate); break;
+      case "ice_servers": watch?.renew(payload.ice_servers); break;
       case "watch_ended": if (watch) this.#end(watch, payload.reason); break;
       case "token:expiring": this.#renew(); break;
       case "error": {
@@ -129,10 +130,21 @@ export class Viewer {
 
   #request(watch) {
     if (!this.#all.has(watch) || !this.#isReady) return;
+    this.#say("watch_request", { device_id: watch.device }, this.#await(watch));
+  }
+
+  /** Its session goes on by this connection, if the broker still has it. */
+  #resume(watch) {
+    const request = this.#await(watch);
+    watch.resume((type, payload) => this.#say(type, { session_id: watch.id, ...payload }, request));
+  }
+
+  /** A request of this watch: an error that answers it ends the watch. */
+  #await(watch) {
     this.#requests += 1;
     const request = `watch-${this.#requests}`;
     this.#asked.set(request, watch);
-    this.#say("watch_request", { device_id: watch.device }, request);
+    return request;
   }
 
   #begin(request, { session_id, ice_servers }) {
@@ -156,10 +168,11 @@ export class Viewer {
     watch.watcher.state("ended", reason);
   }
 
+  /** False when there is no connection to say it on. */
   #say(type, payload, request_id) {
-    if (this.#socket?.readyState === 1) {
-      this.#socket.send(JSON.stringify({ type, ...(request_id && { request_id }), ts: new Date().toISOString(), payload }));
-    }
+    if (this.#socket?.readyState !== 1) return false;
+    this.#socket.send(JSON.stringify({ type, ...(request_id && { request_id }), ts: new Date().toISOString(), payload }));
+    return true;
   }
 }
 
@@ -168,15 +181,19 @@ class Watch {
   /** @type {string | undefined} */
   id;
   #peer;
+  /** What could not be said while there was no connection. @type {[string, object][]} */
+  #unsaid = [];
 
   /** @param {string} device @param {Watcher} watcher */
   constructor(device, watcher) {
     [this.device, this.watcher] = [device, watcher];
   }
 
-  async begin(id, iceServers, say) {
+  /** @param {(type: string, payload: object) => boolean} trySay */
+  async begin(id, iceServers, trySay) {
     this.id = id;
     this.watcher.state("connecting");
+    const say = (type, payload) => { if (!trySay(type, payload)) this.#unsaid.push([type, payload]); };
     try {
       const peer = new RTCPeerConnection({ iceServers });
       this.#peer = peer;
@@ -194,8 +211,22 @@ class Watch {
     }
   }
 
+  /** On a new connection: what was not said, or once more that no candidate follows, which names the session to the broker. */
+  resume(say) {
+    const unsaid = this.#unsaid.splice(0);
+    if (unsaid.length === 0 && this.#peer?.iceGatheringState === "complete") unsaid.push(["signal_ice", { candidate: null }]);
+    for (const [type, payload] of unsaid) say(type, payload);
+  }
+
+  /** New credentials: relays in use go on by theirs, those to come take these. */
+  renew(iceServers) {
+    this.#peer?.setConfiguration({ ...this.#peer.getConfiguration(), iceServers });
+  }
+
+  /** One that comes again, on a new connection, says nothing new. */
   async answer(sdp) {
-    await this.#peer?.setRemoteDescription(sdp).catch(() => this.watcher.state("ended", "The camera's answer was not understood."));
+    if (this.#peer?.signalingState !== "have-local-offer") return;
+    await this.#peer.setRemoteDescription(sdp).catch(() => this.watcher.state("ended", "The camera's answer was not understood."));
   }
 
   async candidate(candidate) {

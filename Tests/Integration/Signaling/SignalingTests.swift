@@ -308,26 +308,45 @@ import Testing
     }
   }
 
-  @Test func `Credentials are renewed for those who understand it`() async throws {
-    let settings = SignalingScene.settings.merging(Self.turn) { $1 }.merging(["MARTLET_TURN_SECONDS": "10"]) { $1 }
+  @Test func `Both ends that understand it get new credentials of their own, before the last ones run out`() async throws {
+    let life = 16
+    let settings = SignalingScene.settings.merging(Self.turn) { $1 }.merging(["MARTLET_TURN_SECONDS": String(life)]) { $1 }
     try await SignalingScene.run(settings: settings) { scene in
-      let viewer = try await scene.viewer("viewer", on: 1, features: #"["ice_servers"]"#)
-      let camera = try await scene.camera("camera", on: 2)
+      let features = #"["ice_servers"]"#
+      let camera = try await scene.camera("camera", on: 2, features: features)
+      let viewer = try await scene.viewer("viewer", on: 1, features: features)
+      let (plainCamera, plainViewer) = (try await scene.camera("plain-camera", "cam-2", on: 1), try await scene.viewer("plain", on: 2))
       let session = try await scene.watch(viewer, camera)
-      try await viewer.send("signal_ice", SignalingScene.candidate(session, 1))
-      let (first, renewed) = try await (viewer.message("watch_ready"), viewer.message("ice_servers", of: session))
-      let ends = [first, renewed].compactMap { message -> Int? in
-        guard case .array(let servers) = message["payload"]?["ice_servers"], let name = servers.last?["username"]?.string else {
-          return nil
-        }
-        #expect(name.hasSuffix(":viewer_alice_\(session.prefix(8))"))
-        return name.split(separator: ":").first.flatMap { Int($0) }
+      let (toPlain, fromPlain) = (
+        try await scene.watch(plainViewer, camera), try await scene.watch(viewer, plainCamera, "cam-2")
+      )
+      for (one, id) in [(viewer, session), (plainViewer, toPlain), (viewer, fromPlain)] {
+        try await one.send("signal_ice", SignalingScene.candidate(id, 1))
       }
-      #expect(ends.count == 2 && ends[0] < ends[1], "the new ones are good for longer")
-      try await viewer.send("end_watch", #"{"session_id":"\#(session)"}"#)
-      _ = try await camera.end(of: session)
-      #expect(await !camera.messages().contains { $0["type"]?.string == "ice_servers" })
+      for (end, first, name) in [(camera, "watch_request", "device"), (viewer, "watch_ready", "viewer_alice")] {
+        let last = try await Self.credential(of: end.message(first, of: session))
+        let renewed = try await Self.credential(of: end.message("ice_servers", of: session))
+        for credential in [last, renewed] { #expect(credential.name == "\(name)_\(session.prefix(8))") }
+        // Made when the last one was still good.
+        #expect(last.end < renewed.end && renewed.end - life < last.end)
+        #expect(last.password != renewed.password)
+      }
+      // Who does not say that it understands them hears nothing of those of its own session.
+      for (teller, viewer, end, id) in [(camera, plainViewer, plainViewer, toPlain), (viewer, viewer, plainCamera, fromPlain)] {
+        _ = try await teller.message("ice_servers", of: id)
+        try await viewer.send("end_watch", #"{"session_id":"\#(id)"}"#)
+        #expect(try await end.end(of: id) == "user_ended")
+        #expect(await !end.messages().contains { $0["type"]?.string == "ice_servers" })
+      }
     }
+  }
+
+  /// TURN's user name in its two parts, and the password.
+  private static func credential(of message: JSON) throws -> (end: Int, name: String, password: String) {
+    guard case .array(let servers) = message["payload"]?["ice_servers"], let turn = servers.last,
+      let parts = turn["username"]?.string?.split(separator: ":"), parts.count == 2, let end = Int(parts[0])
+    else { throw Mailbox.Expired(description: "no credential in \(message)") }
+    return (end, String(parts[1]), turn["credential"]?.string ?? "")
   }
 
   @Test func `What a camera says of itself is kept and is an event`() async throws {
