@@ -101,9 +101,10 @@ bench: build ## Measure throughput, latency and memory, and print the figures
 	@$(SCRATCH)/release/bench
 
 .PHONY: load
-load: build ## Set up and end 10,000 watches of 1,000 cameras by 1,000 viewers, through three signaling brokers
+load: build ## Set up and end 10,000 watches through three signaling brokers, then measure the API, and nginx before it and a gateway
 	@$(LOCALSTACK) up --folder $(SCRATCH)/load --signaling 3
-	@/usr/bin/python3 Tests/Benchmarks/signaling_load.py $(SCRATCH)/load $(SCRATCH)/release/martletctl; status=$$?; \
+	@/usr/bin/python3 Tests/Benchmarks/signaling_load.py $(SCRATCH)/load $(SCRATCH)/release/martletctl && \
+	  /usr/bin/python3 Tests/Benchmarks/door_load.py $(SCRATCH)/load; status=$$?; \
 	  $(LOCALSTACK) down --folder $(SCRATCH)/load; exit $$status
 
 .PHONY: format

@@ -17,6 +17,8 @@ import time
 
 import websockets
 
+import usage
+
 
 # A socket for each client.
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
@@ -196,15 +198,18 @@ async def main(folder, martletctl, pairs=1000, each=10):
 
     cameras = [Camera(f"ws://{brokers[i % len(brokers)]}/ws/device", name) for i, name in enumerate(names)]
     viewers = [Client(f"ws://{brokers[(i + 1) % len(brokers)]}/ws/viewer") for i in range(pairs)]
+    before = usage.service(stack, "signaling-")
     start = time.perf_counter()
     for clients, hellos in [(cameras, [{"device_id": c.name} for c in cameras]), (viewers, [{"token": token}] * pairs)]:
         for first in range(0, pairs, 50):
             part = list(zip(clients, hellos))[first:first + 50]
             await asyncio.gather(*(client.connect(hello) for client, hello in part))
     connected = time.perf_counter() - start
+    there = usage.service(stack, "signaling-")
     start = time.perf_counter()
     await asyncio.gather(*(visit(viewer, cameras, each) for viewer in viewers))
     took = time.perf_counter() - start
+    done = usage.service(stack, "signaling-")
     for client in cameras + viewers:
         await client.close()
     # Records come to PostgreSQL within seconds.
@@ -219,6 +224,9 @@ async def main(folder, martletctl, pairs=1000, each=10):
         "rows_open": int(stores.row(count + "ended_at IS NULL")),
         "rows_ended_by_user": int(stores.row(count + "reason = 'user_ended'")),
         "left_on_redis": len(stores.left()), "connect_s": round(connected, 1), "run_s": round(took, 1),
+        "brokers_KiB_each_client": round((there[1] - before[1]) / pairs / 2 / 1024, 1),
+        "brokers_us_each_client": round((there[0] - before[0]) * 1e6 / pairs / 2),
+        "brokers_us_each_session": round((done[0] - there[0]) * 1e6 / max(1, Figures.ended)),
         "load_average": os.getloadavg()[0], **milliseconds("ready", Figures.ready), **milliseconds("answered", Figures.answered),
     }
     print(json.dumps(figures, indent=2))
