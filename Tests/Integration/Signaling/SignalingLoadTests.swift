@@ -11,7 +11,7 @@ import Testing
       var services: [String: [String: String]] = [:]
       for name in (1...3).map({ "signaling-\($0)" }) {
         let service = try stack.service(name)
-        services[name] = ["address": "\(service.host):\(service.port)"]
+        services[name] = ["address": "\(service.host):\(service.port)", "admin": "http://\(service.host):\(service.adminPort)"]
       }
       // As much of the file of a kept stack as the program reads.
       let report: [String: Any] = [
