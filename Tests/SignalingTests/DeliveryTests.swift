@@ -3,32 +3,32 @@ import Testing
 @testable import Signaling
 
 @Suite struct DeliveryTests {
-  @Test func `What is sent counts as had once a pong shows it`() {
+  @Test func `What is sent counts as had once a pong shows it, and is dropped by the next taking`() {
     var delivery = Delivery()
     #expect(delivery.had == nil && delivery.next == nil && delivery.isCertain)
     delivery.send([10, 20], from: 7)
     #expect(delivery.had == 7 && delivery.next == 9 && !delivery.isCertain)
     delivery.ask()
     delivery.send([30], from: 9)
-    var isNew = delivery.confirm()
-    #expect(isNew)
+    #expect(!delivery.mustDrop)
+    delivery.confirm()
     #expect(delivery.had == 9 && delivery.next == 10 && !delivery.isCertain, "the third was sent after the ping")
+    #expect(delivery.mustDrop)
     delivery.ask()
-    isNew = delivery.confirm()
-    #expect(isNew)
+    delivery.confirm()
     #expect(delivery.had == 10 && delivery.next == 10 && delivery.isCertain)
+    delivery.send([], from: 10)
+    #expect(!delivery.mustDrop && delivery.had == 10)
   }
 
   @Test func `A pong that nobody asked for shows nothing`() {
     var delivery = Delivery()
     delivery.send([10], from: 0)
-    var isNew = delivery.confirm()
-    #expect(!isNew)
+    delivery.confirm()
+    #expect(delivery.had == 0 && !delivery.mustDrop)
     delivery.ask()
-    isNew = delivery.confirm()
-    #expect(isNew)
-    isNew = delivery.confirm()
-    #expect(!isNew)
+    delivery.confirm()
+    delivery.confirm()
     #expect(delivery.had == 1)
   }
 
@@ -38,8 +38,8 @@ import Testing
     delivery.ask()
     delivery.send([10], from: 1_000_000)
     #expect(delivery.had == 1_000_000 && delivery.next == 1_000_001)
-    let isNew = delivery.confirm()
-    #expect(!isNew)
+    delivery.confirm()
+    #expect(delivery.had == 1_000_000)
   }
 
   @Test func `Of what a client does not answer for, the oldest counts as had past a number and a length`() {
@@ -48,8 +48,7 @@ import Testing
     delivery.ask()
     delivery.send([1, 1], from: Int64(Delivery.countMax))
     #expect(delivery.had == 2 && delivery.next == Int64(Delivery.countMax) + 2)
-    let isNew = delivery.confirm()
-    #expect(isNew)
+    delivery.confirm()
     #expect(delivery.had == Int64(Delivery.countMax), "the two that came after the ping are still open")
 
     delivery = Delivery()
@@ -81,7 +80,9 @@ import Testing
       case 5:
         delivery.ask()
         asked = told
-      case 6: if delivery.confirm() { shown = max(shown, asked) }
+      case 6:
+        delivery.confirm()
+        shown = max(shown, min(asked, delivery.had ?? 0))
       default:
         delivery = Delivery()
         (told, asked) = (base, base)

@@ -40,7 +40,7 @@ import Testing
       try await camera.send("hello", #"{"device_id":"cam-1"}"#)
       _ = try await camera.message("hello_ack")
       let session = try await scene.watch(viewer, camera)
-      try await camera.settle()
+      try await scene.waitForReceipt("mail:cam-1")
 
       relay.fallSilent()
       for number in 1...2 { try await viewer.send("signal_ice", SignalingScene.candidate(session, number)) }
@@ -64,13 +64,24 @@ import Testing
       let session = try await scene.watch(viewer, camera)
       try await camera.send("signal_ice", SignalingScene.candidate(session, 1))
       try await viewer.candidate(1, of: session)
-      try await viewer.settle()
+      try await scene.waitForReceipt("letters:\(session)")
       try viewer.cut()
       try await camera.send("signal_ice", SignalingScene.candidate(session, 2))
       let back = try await scene.viewer("viewer-back", on: 2)
       try await back.send("signal_ice", SignalingScene.candidate(session, 3))
       try await back.candidate(2, of: session)
       #expect(await back.order(of: session) == ["2"])
+    }
+  }
+
+  @Test func `A device that has answered is not told the offer again, however soon it comes back`() async throws {
+    try await SignalingScene.run(settings: Self.settings) { scene in
+      let viewer = try await scene.viewer("viewer", on: 1)
+      let session = try await scene.watch(viewer, scene.camera("camera", on: 1))
+      let back = try await scene.camera("camera-back", on: 2)
+      try await viewer.send("signal_ice", SignalingScene.candidate(session, 1))
+      try await back.candidate(1, of: session)
+      #expect(await back.order(of: session) == ["1"])
     }
   }
 

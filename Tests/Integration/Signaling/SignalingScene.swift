@@ -134,6 +134,11 @@ struct SignalingScene: Sendable {
     return keys
   }
 
+  /// Waits until what was sent to an end is known to have reached it: `mail:<device>`, `letters:<session>`.
+  func waitForReceipt(_ list: String) async throws {
+    try await poll("no \(list)", limit: .seconds(20)) { try await keys("signal:{*}:\(list)").isEmpty }
+  }
+
   func poll(_ purpose: String, limit: Duration, _ isSo: @Sendable () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + limit
     while try await !isSo() {
@@ -254,14 +259,6 @@ struct SignalingClient: Sendable {
 
   func candidate(_ number: Int, of session: String) async throws {
     _ = try await message("signal_ice", of: session) { $0["payload"]?["candidate"]?["n"]?.int == number }
-  }
-
-  /// Two heartbeats there and back: whatever came before the first has been answered by the client's library, and the broker has heard that answer.
-  func settle() async throws {
-    for id in ["settle-1", "settle-2"] {
-      try await send("heartbeat", "{}", requestID: id)
-      _ = try await message("heartbeat_ack") { $0["request_id"]?.string == id }
-    }
   }
 
   /// Waits for the answer to a request that is refused.

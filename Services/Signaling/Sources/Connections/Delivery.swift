@@ -12,17 +12,20 @@ struct Delivery: Hashable, Sendable {
   private var sent: [Int] = []
   /// How many of these were sent before the ping under way.
   private var askedCount = 0
+  /// Whether frames that the client has are still on Redis. The next taking drops them.
+  private(set) var mustDrop = false
 
   /// The number of the frame to send next.
   var next: Int64? { had.map { $0 + Int64(sent.count) } }
   /// Whether the client is known to have all that it was sent.
   var isCertain: Bool { sent.isEmpty }
 
-  /// Frames of these lengths were sent.
+  /// Frames of these lengths were taken, and are sent; there may be none.
   ///
   /// - Parameter number: that of the first. Another than `next` where the list has begun anew, and what was in it before is gone.
   mutating func send(_ lengths: [Int], from number: Int64) {
     if number != next { (had, sent, askedCount) = (number, [], 0) }
+    mustDrop = false
     sent += lengths
     while sent.count > Self.countMax || sent.reduce(0, +) > Self.lengthMax_bytes {
       sent.removeFirst()
@@ -33,12 +36,11 @@ struct Delivery: Hashable, Sendable {
   /// A ping is sent.
   mutating func ask() { askedCount = sent.count }
 
-  /// Its pong came. False when it says nothing new.
-  mutating func confirm() -> Bool {
-    guard askedCount > 0 else { return false }
+  /// Its pong came.
+  mutating func confirm() {
+    guard askedCount > 0 else { return }
     had = had.map { $0 + Int64(askedCount) }
     sent.removeFirst(askedCount)
-    askedCount = 0
-    return true
+    (askedCount, mustDrop) = (0, true)
   }
 }

@@ -6,7 +6,7 @@ protocol Desk: Sendable {
   func received(_ request: SignalingRequest) async throws -> [DeskReply]
   /// Takes what waits for the client.
   func collect() async throws -> [DeskReply]
-  /// The client has all that it was sent before the last `askReceipt`.
+  /// The client has all that it was sent before the last `askReceipt`. The next `collect` drops it on Redis.
   func receipt() async throws -> [DeskReply]
   /// This replica was taken for dead and is back under another name: what is held here is taken anew.
   func takePlaceAnew() async throws -> [DeskReply]

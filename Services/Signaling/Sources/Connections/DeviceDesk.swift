@@ -165,7 +165,10 @@ actor DeviceDesk: Desk {
   ) async throws -> [DeskReply] {
     let device = introduction.device
     switch try await watchroom.apply(.signal(.device, introduction.seat, signal), to: watch, where: { $0.device == device }) {
-    case .done: return []
+    case .done:
+      // Its next connection is not to be told the offer that it has answered.
+      if case .answer = signal, delivery.mustDrop { return (try? await collect()) ?? [] }
+      return []
     case .refused(let reason): return [.refuse(reason, id)]
     case .noSession: return [.refuse(.sessionNotFound, id)]
     case .anothers:
@@ -219,7 +222,8 @@ actor DeviceDesk: Desk {
 
   func receipt() async throws -> [DeskReply] {
     isAsking = false
-    return delivery.confirm() ? try await collect() : askReceipt()
+    delivery.confirm()
+    return askReceipt()
   }
 
   private func deliver(_ bytes: [UInt8]) -> DeskReply? {
@@ -233,6 +237,7 @@ actor DeviceDesk: Desk {
     guard let introduction else { return }
     audit.note(.connectionClosed, applianceID: introduction.device.rawValue)
     let (watchroom, switchboard) = (watchroom, switchboard)
+    if delivery.mustDrop { _ = try? await switchboard.takeMail(of: introduction.device, generation: introduction.generation, delivery) }
     // Sessions go on with a newer connection, which may not have said so to each of them yet.
     let isGoodbye = inGoodOrder && !isSuperseded
     await Watchroom.surely(watchroom.logger) {

@@ -25,6 +25,8 @@ final class SignalingConnection: WebSocketSession {
   private var isBusy = false
   /// Whether the client was asked for a pong.
   private var isAsking = false
+  /// Whether its pong came since what waits for it was last looked for.
+  private var hasReceipt = false
   private var unfinished: ConnectionQueue.Work?
   private var messages: TokenBucket
   private var mistakes = ErrorBudget()
@@ -53,7 +55,7 @@ final class SignalingConnection: WebSocketSession {
 
   func ponged(_ payload: [UInt8]) {
     guard isAsking, payload == Self.receipt else { return }
-    isAsking = false
+    (isAsking, hasReceipt) = (false, true)
     queue.receipt()
     work()
   }
@@ -91,8 +93,9 @@ final class SignalingConnection: WebSocketSession {
       if now - begun > limits.helloTimeout { perform(.close(.policyViolation, "Authentication required")) }
       return
     }
-    if now - refreshed > limits.refreshPeriod {
-      refreshed = now
+    // Receipts of a second are dropped together.
+    if hasReceipt || now - refreshed > limits.refreshPeriod {
+      (refreshed, hasReceipt) = (now, false)
       ring()
     }
     guard let tokenEnd else { return }

@@ -160,12 +160,10 @@ actor ViewerDesk: Desk {
 
   // MARK: What waits
 
-  func collect() async throws -> [DeskReply] { try await collect(watches.keys.sorted()) }
-
-  private func collect(_ ids: [WatchID]) async throws -> [DeskReply] {
+  func collect() async throws -> [DeskReply] {
     var replies: [DeskReply] = []
     do {
-      for id in ids { try await collect(id, into: &replies) }
+      for id in watches.keys.sorted() { try await collect(id, into: &replies) }
     } catch {
       // What was taken is sent; the next ring or refresh comes for the rest.
       if replies.isEmpty { throw error }
@@ -198,7 +196,8 @@ actor ViewerDesk: Desk {
 
   func receipt() async throws -> [DeskReply] {
     isAsking = false
-    return try await collect(watches.keys.sorted().filter { watches[$0]?.delivery.confirm() == true })
+    for id in watches.keys { watches[id]?.delivery.confirm() }
+    return askReceipt()
   }
 
   private func deliver(_ bytes: [UInt8]) -> DeskReply? {
@@ -235,7 +234,8 @@ actor ViewerDesk: Desk {
   func closed(inGoodOrder: Bool) async {
     let (seat, replica, switchboard) = (seat, place.replica, switchboard)
     for (id, watch) in watches { noteEnd(of: id, watch.device) }
-    for watch in watches.keys {
+    for (watch, delivery) in watches.mapValues(\.delivery) {
+      if !inGoodOrder, delivery.mustDrop { _ = try? await switchboard.takeLetters(of: watch, for: seat, delivery) }
       await watchroom.applySurely(inGoodOrder ? .left(.viewer, seat) : .lost(.viewer, seat), to: watch)
       await Watchroom.surely(watchroom.logger) { try await switchboard.takeBack(.viewer(watch), of: replica) }
     }
