@@ -89,7 +89,7 @@ compose-up: ## Make what secrets are missing, and start everything in containers
 
 .PHONY: compose-down
 compose-down: ## Stop the containers; their data stays
-	docker compose down
+	docker compose --profile demo --profile monitoring --profile tools --profile turn down
 
 .PHONY: test-compose
 test-compose: ## Try the compose file: a tour of every dialect, then kill, scale and restart under load (wants Docker with Compose)

@@ -86,8 +86,13 @@ class Project:
     def tls(self):
         return ssl.create_default_context(cafile=self.secrets / "tls_certificate.pem")
 
+    def clear(self):
+        """Nothing is left of the project, of an earlier run that was broken off either."""
+        profiles = [word for profile in ("demo", "monitoring", "tools", "turn") for word in ("--profile", profile)]
+        self.compose(*profiles, "down", "-v", "--remove-orphans", "-t", "10")
+
     def down(self):
         try:
-            self.compose("--profile", "monitoring", "down", "-v", "--remove-orphans", "-t", "10")
+            self.clear()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -219,6 +219,7 @@ async def main():
     project = Project()
     try:
         project.run("deploy/compose/make-secrets")
+        project.clear()
         say("building the images")
         project.compose("build", limit=5400)
         images_are_small(project)
