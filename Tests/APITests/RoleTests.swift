@@ -48,8 +48,10 @@ import Testing
     INSERT INTO commands (appliance_id, command_id, type, user_id, state, issued_at, settled_at)
       VALUES ('OHT-1', 'c-1', 'emergency_stop', 'guest', 'acknowledged', now(), now()),
         ('OHT-1', 'c-2', 'emergency_stop', 'owner', 'acknowledged', now(), now());
-    INSERT INTO cooking_sessions (appliance_id, session_id, started_at, updated_at) VALUES ('OHT-1', 's-1', now(), now());
-    INSERT INTO rule_firings (rule_id, appliance_id, metric, value, severity, fired_at) VALUES ('r-1', 'OHT-1', 't', 1, 'info', now());
+    INSERT INTO cooking_sessions (appliance_id, session_id, started_at, updated_at) VALUES ('OHT-1', 's-1', now(), now()),
+      ('OHT-1', 's-2', now(), now());
+    INSERT INTO rule_firings (rule_id, appliance_id, metric, value, severity, fired_at) VALUES ('r-1', 'OHT-1', 't', 1, 'info', now()),
+      ('r-1', 'OHT-1', 't', 2, 'info', now() - interval '1 second');
     INSERT INTO appliances (id, owner_id, dialect, name) VALUES ('cam-1', 'owner', 'signaling', 'Cam');
     INSERT INTO appliance_shares (appliance_id, user_id, role) VALUES ('cam-1', 'cook', 'operator'), ('cam-1', 'guest', 'viewer');
     """
@@ -72,8 +74,8 @@ import Testing
       }
       let (both, all): (Set<String>, Set<String>) = (["rule:r-1", "code:c-1"], ["c-1", "c-2"])
       for (user, alarms, commands, sessions, firings, presence) in [
-        ("guest", [], ["c-1"], [], ["r-1"], 403), ("cook", ["rule:r-1"], all, ["s-1"], [], 200),
-        ("owner", both, all, ["s-1"], ["r-1"], 200), ("root", both, all, ["s-1"], ["r-1"], 200),
+        ("guest", [], ["c-1"], [], ["r-1"], 403), ("cook", ["rule:r-1"], all, ["s-1", "s-2"], [], 200),
+        ("owner", both, all, ["s-1", "s-2"], ["r-1"], 200), ("root", both, all, ["s-1", "s-2"], ["r-1"], 200),
       ] as [(String, Set<String>, Set<String>, Set<String>, Set<String>, Int)] {
         let token = try await fixture.token(user)
         for path in [Self.robot + "/alarms", "/api/v1/alarms"] {
@@ -84,6 +86,11 @@ import Testing
         let session = try await fixture.ask(Question(path: Self.robot + "/sessions/s-1", token: token))
         #expect(session.status == (sessions.isEmpty ? 404 : 200), "\(user): \(session.body)")
         #expect(try await texts(Self.robot + "/firings", "firings", "rule_id", token) == firings, "\(user)")
+        // Nor does a cursor say that there is more.
+        for (list, isEmpty) in [("sessions", sessions.isEmpty), ("firings", firings.isEmpty)] {
+          let page = try await fixture.ask(Question(path: Self.robot + "/\(list)?limit=1", token: token))
+          #expect((page.value("next_cursor") is String) == !isEmpty, "\(user): \(page.body)")
+        }
         for id in all {
           let one = try await fixture.ask(Question(path: Self.robot + "/commands/\(id)", token: token))
           #expect(one.status == (commands.contains(id) ? 200 : 404), "\(user): \(one.body)")

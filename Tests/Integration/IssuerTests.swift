@@ -8,9 +8,6 @@ import Testing
     case file, url
   }
 
-  /// Where the issuer serves its key set, once it does.
-  private static let port = Int.random(in: 32_100..<32_700)
-
   private static let (good, bad) = ("connected alice, 200", "1008 Invalid or expired token, 401")
   private static let expected = [
     "the first: \(good)", "RS2561: \(good)", "ES2561: \(good)", "EdDSA1: \(good)", "alg none: \(bad)", "HS256 by the public key: \(bad)",
@@ -26,16 +23,18 @@ import Testing
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     try await Self.issuer("make", folder)
+    // Where the issuer serves its key set, once it does.
+    let port = try Ports.free()
     var environment = ["MARTLET_JWT_ISSUER": "https://accounts.example.org", "MARTLET_JWT_AUDIENCE": "martlet"]
     switch publication {
     case .file: environment["MARTLET_JWKS_FILE"] = "\(folder)/jwks.json"
-    case .url: environment["MARTLET_JWKS_URL"] = "http://127.0.0.1:\(Self.port)/jwks.json"
+    case .url: environment["MARTLET_JWKS_URL"] = "http://127.0.0.1:\(port)/jwks.json"
     }
     try await Backbone.run(appliances: ["EPIC-001"], gateways: 1, environment: environment) { backbone in
       let api = try backbone.stack.service("api-1")
       var arguments = try ["check", folder, backbone.gateway(1), "http://\(api.host):\(api.port)"]
       // The services have been running without it until here.
-      if publication == .url { arguments.append(String(Self.port)) }
+      if publication == .url { arguments.append(String(port)) }
       let seen = try await Self.issuer(arguments)
       #expect(seen.split(separator: "\n").map(String.init) == Self.expected)
     }

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// Free TCP ports on the loopback interface.
-enum Ports {
+package enum Ports {
   /// Below the range that the kernel hands to outgoing connections, so that nobody takes a port between its choice and its use.
   private static let range: ClosedRange<UInt16> = 20_000...31_999
   private static let given = Mutex<Set<UInt16>>([])
@@ -13,7 +13,7 @@ enum Ports {
   }()
 
   /// A port that nobody listens on, and that neither this process nor another stack has given out before.
-  static func free() throws(LocalStackError) -> Int {
+  package static func free() throws(LocalStackError) -> Int {
     for _ in 0..<1_000 {
       let port = UInt16.random(in: range)
       guard given.withLock({ $0.insert(port).inserted }), register < 0 || reserve(port) else { continue }

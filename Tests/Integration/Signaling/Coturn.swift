@@ -14,7 +14,7 @@ struct Coturn: Sendable {
 
   /// - Parameter relaysToLoopback: whether it may do, beyond the deployment's settings, what a test with all ends on this machine needs.
   static func run(relaysToLoopback: Bool, _ body: @escaping @Sendable (Coturn) async throws -> Void) async throws {
-    let turn = Coturn(port: Int.random(in: 33_000...48_000))
+    let turn = Coturn(port: try Ports.free())
     let folder = try StackFolder(nil)
     let settings = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appending(path: "deploy/coturn/turnserver.conf")
@@ -42,9 +42,8 @@ struct Coturn: Sendable {
         try await body(turn)
         return .body
       }
-      while let ended = try await group.next() {
-        if ended == .body { group.cancelAll() }
-      }
+      guard try await group.next() == .body else { throw Mailbox.Expired(description: "coturn ended at once") }
+      group.cancelAll()
     }
   }
 

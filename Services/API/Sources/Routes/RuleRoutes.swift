@@ -120,11 +120,11 @@ struct RuleRoutes: Sendable {
 
   private func listFirings(_ call: Call) async throws -> Response {
     let (appliance, window) = (try call.appliance(), try call.window())
+    guard view.permitsFirings(call) else { return .json(Shapes.json("firings", [], next: nil)) }
     let question = ["firings", appliance.rawValue] + call.narrowing(["rule_id", "from", "to"])
     let page = try await rules.firings(
       of: appliance, rule: call.query["rule_id"], in: window, after: try call.position(for: question),
-      limit: call.integer("limit", default: 100)
-    ).filter { _ in view.permitsFirings(call) }
+      limit: call.integer("limit", default: 100))
     return .json(
       Shapes.json(
         "firings", page.items.map { Self.json($0.firing, severity: $0.severity) }, next: page.next.map { Cursor($0).text(for: question) }))

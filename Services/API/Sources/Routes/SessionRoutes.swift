@@ -32,8 +32,8 @@ struct SessionRoutes: Sendable {
       guard let microseconds = Int64(cursor.parts[0]) else { throw Problem(.invalidCursor) }
       return SessionPosition(startedAt: Timestamp(microseconds: microseconds), sessionID: cursor.parts[1])
     }
+    guard view.permitsSessions(call) else { return .json(Shapes.json("sessions", [], next: nil)) }
     let page = try await history.sessions(of: appliance, after: after, limit: call.integer("limit", default: 100))
-      .filter { _ in view.permitsSessions(call) }
     let next = page.next.map { Cursor([String($0.startedAt.microseconds), $0.sessionID]).text(for: question) }
     return .json(Shapes.json("sessions", page.items.map(Self.json), next: next))
   }

@@ -64,7 +64,7 @@ final class EventAudience: SubscriberAudience {
         let frames = separate ?? separated()
         separate = frames
         // What becomes of the user's own commands is for them in any case.
-        for (frame, roles) in frames where roles.contains(member.role) || frame.commandID != nil { member.take(frame) }
+        for (frame, roles) in frames where roles.contains(member.role) || member.isOwn(frame) { member.take(frame) }
       }
     }
     tellSettled()

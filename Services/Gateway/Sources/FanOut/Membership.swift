@@ -36,8 +36,8 @@ class Membership {
 
   var topic: Topic { audience.topic }
 
-  /// Whether every frame passes.
-  var isOpen: Bool { held.isEmpty && gate?.isOpen ?? false }
+  /// Whether every frame that the role gets passes, and no other.
+  var isOpen: Bool { commands.isEmpty && gate?.isOpen ?? false }
 
   /// Begins a subscription, or holds what comes to it anew.
   func hold(bytesMax: Int) {
@@ -66,6 +66,9 @@ class Membership {
     _ = tellHeld(commandID)
   }
 
+  /// Whether it tells what becomes of one of the subscriber's commands.
+  func isOwn(_ frame: DeliveryLane.Frame) -> Bool { frame.commandID.map(commands.contains) ?? false }
+
   /// Whether what becomes of the command goes out as it comes.
   func hears(_ commandID: String) -> Bool { commands.contains(commandID) && held[commandID] == nil }
 
@@ -74,17 +77,19 @@ class Membership {
     tellHeld(commandID).contains { $0.type == .commandAcknowledged || $0.type == .commandFailed }
   }
 
-  private func tellHeld(_ commandID: String) -> [DeliveryLane.Frame] {
-    let frames = held.removeValue(forKey: commandID) ?? []
-    for frame in frames where known.isNew(frame.type, frame.id) { tell(frame) }
-    return frames
+  /// Whether an event of a command's life that was read from the log has not gone out; it does now.
+  func tellsMissed(_ event: Event) -> Bool { event.id.map { told.insert($0).inserted } ?? true }
+
+  /// The subscription tells an event of the log's.
+  func note(_ event: Event) {
+    guard !commands.isEmpty, let id = event.id, let command = event.commandID, commands.contains(command) else { return }
+    told.insert(id)
   }
 
-  /// Whether an event of a command's life that was read from the log has not gone out; it does now.
-  func tellsMissed(_ event: Event) -> Bool {
-    guard let id = event.id else { return true }
-    let wasRecovered = known.since < id && id <= known.discrete
-    return told.insert(id).inserted && !wasRecovered
+  private func tellHeld(_ commandID: String) -> [DeliveryLane.Frame] {
+    let frames = held.removeValue(forKey: commandID) ?? []
+    for frame in frames where frame.id.map({ !told.contains($0) }) ?? true { tell(frame) }
+    return frames
   }
 
   // MARK: Delivery
@@ -97,11 +102,11 @@ class Membership {
     }
   }
 
-  /// Gives the subscriber a frame, through its gate.
+  /// Gives the subscriber a frame through its gate; beside it what becomes of its own commands, where no subscription of its role has that.
   func tell(_ frame: DeliveryLane.Frame) {
-    if gate != nil {
+    if gate != nil, frame.commandID == nil || subscriber.hub.audience(of: frame.type).contains(role) {
       if gate?.passes(frame) == true { subscriber.pass(frame) }
-    } else if let command = frame.commandID, commands.contains(command) {
+    } else if isOwn(frame) {
       if let id = frame.id { told.insert(id) }
       subscriber.pass(frame)
     }

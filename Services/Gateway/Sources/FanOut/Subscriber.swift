@@ -90,6 +90,7 @@ final class Subscriber: Outlet {
       while let event = missed.first, piece.readableBytes < Self.catchUpBytes {
         event.encoded().withUnsafeBytes { FrameEncoder.append(text: $0, to: &piece) }
         known.add(event)
+        member.note(event)
         missed.removeFirst()
       }
       connection.send(frames: piece)

@@ -94,8 +94,12 @@ struct OpenCommands {
 
   /// The connection hears the appliance's events behind `position`.
   mutating func becameLive(_ appliance: ApplianceID, position: EventID, userID: String, now: Timestamp) -> [Action] {
-    let waiting = open.filter { $0.value.command.appliance == appliance && !$0.value.isHeard }.keys.sorted()
-    return waiting.flatMap { id -> [Action] in
+    let waiting = open.filter { _, open in
+      // One that still asks for the user's right has not begun to listen: it may come to hear another interest in the appliance than this one.
+      guard case .asking = open.stage else { return open.command.appliance == appliance && !open.isHeard }
+      return false
+    }
+    return waiting.keys.sorted().flatMap { id -> [Action] in
       let requests = heard(id, userID: userID, now: now)
       return requests.isEmpty ? [.readOutcome(appliance, commandID: id, through: position)] : requests
     }
