@@ -200,7 +200,11 @@ let package = Package(
         "Access", "AuditTrail", "Backoff", "Digests", "EventLog", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store",
         "TrustedProxies", "WebSocketTransport", lifecycle, logging, metrics,
       ])
-    + [tests(of: "Signaling", ["Models", "ServiceRuntime", "Store"])]
+    + [
+      tests(
+        of: "Signaling",
+        ["Access", "AuditTrail", "LocalStack", "Models", "PostgresClient", "RedisClient", "ServiceRuntime", "Store", nio[1], logging])
+    ]
     + [
       .target(
         name: "Webhooks",

@@ -46,8 +46,8 @@ struct Caretaker: Service {
 
   /// By itself, so that no amount of care makes this replica look dead.
   private func stayAlive() async {
-    var isNew = true
-    repeat { standing.set(await beat(&isNew)) } while await pause()
+    var name = Name()
+    repeat { standing.set(await beat(&name)) } while await pause()
   }
 
   private func takeCare() async {
@@ -72,22 +72,29 @@ struct Caretaker: Service {
     do { try await body() } catch { logger.warning("could not \(purpose); trying again", metadata: ["error": "\(error)"]) }
   }
 
-  private func beat(_ isNew: inout Bool) async -> Switchboard.Beat? {
+  /// What Redis and this replica's connections know of its name.
+  private struct Name {
+    /// Redis was not told of it yet.
+    var isNew = true
+    /// The last one, while the connections still go by it.
+    var old: String?
+  }
+
+  private func beat(_ name: inout Name) async -> Switchboard.Beat? {
     do {
-      let beat = try await switchboard.beat(place.replica, isNew: isNew)
-      isNew = false
+      var beat = try await switchboard.beat(place.replica, isNew: name.isNew)
       watchroom.clock.set(beat.now)
-      guard beat.role == .lapsed else { return beat }
-      watchroom.metrics.lapsed()
-      let old = place.replica
-      let new = place.takeAnother()
-      logger.warning("this replica was silent for too long and takes its place anew", metadata: ["replica": "\(new)"])
-      // On Redis first: what it holds under a name that nobody watches over would be lost with it.
-      isNew = true
-      let first = try await switchboard.beat(new, isNew: true)
-      isNew = false
-      await renamed(old, new)
-      return first
+      if beat.role == .lapsed {
+        watchroom.metrics.lapsed()
+        name = Name(isNew: true, old: place.replica)
+        let new = place.takeAnother()
+        logger.warning("this replica was silent for too long and takes its place anew", metadata: ["replica": "\(new)"])
+        // On Redis first: what it holds under a name that nobody watches over would be lost with it.
+        beat = try await switchboard.beat(new, isNew: true)
+      }
+      if let old = name.old { await renamed(old, place.replica) }
+      name = Name(isNew: false)
+      return beat
     } catch {
       logger.warning("Redis does not answer", metadata: ["error": "\(error)"])
       return nil
@@ -99,7 +106,7 @@ struct Caretaker: Service {
   private func bury(_ replica: String) async throws {
     let holdings = try await switchboard.holdings(of: replica)
     logger.warning("a replica died", metadata: ["replica": "\(replica)", "held": "\(holdings.count)"])
-    try await each(holdings) { holding in
+    try await each(Array(holdings)) { holding in
       switch holding {
       case .device(let device): try await loseDevice(device, of: replica)
       case .viewer(let watch): try await lose(.viewer, of: watch, on: replica)

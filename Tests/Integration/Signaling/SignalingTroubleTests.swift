@@ -27,6 +27,56 @@ import Testing
     }
   }
 
+  @Test func `Ends that came back to the replica that is killed are not forgotten`() async throws {
+    try await SignalingScene.run { scene in
+      let cameras = (try await scene.camera("camera-1", on: 1), try await scene.camera("camera-2", "cam-2", on: 2))
+      let viewers = (try await scene.viewer("viewer-1", on: 1), try await scene.viewer("viewer-2", on: 2))
+      let deviceDies = try await scene.watch(viewers.1, cameras.0)
+      let viewerDies = try await scene.watch(viewers.0, cameras.1, "cam-2")
+      _ = try await scene.camera("camera-back", on: 1)
+      let back = try await scene.viewer("viewer-back", on: 1)
+      try await back.send("signal_ice", SignalingScene.candidate(viewerDies, 1))
+      try await cameras.1.candidate(1, of: viewerDies)
+      try viewers.0.cut()
+      #expect(try await cameras.0.closing().hasPrefix("1008 "))
+      // The first connections of both have taken back what they held.
+      try await scene.poll("each end to be held once", limit: .seconds(20)) {
+        let places = try await scene.stack.redis.cli("KEYS", "signal:{*}:place").split(separator: "\n").map(String.init)
+        let held = try await scene.stack.redis.run(["SUNION"] + places).split(separator: "\n")
+        return ["d:cam-1 ", "v:\(viewerDies) "].allSatisfy { end in held.count { $0.hasPrefix(end) } == 1 }
+      }
+      try await scene.stack.kill("signaling-1")
+      #expect(try await viewers.1.end(of: deviceDies) == "device_disconnected")
+      #expect(try await cameras.1.end(of: viewerDies) == "viewer_disconnected")
+      try await scene.waitUntilNothingIsLeft()
+    }
+  }
+
+  @Test func `A viewer whose replica was halted for less than the grace keeps its session and misses nothing`() async throws {
+    try await SignalingScene.run(settings: ["MARTLET_GRACE_SECONDS": "8"]) { scene in
+      let camera = try await scene.camera("camera", on: 2)
+      let viewer = try await scene.viewer("viewer", on: 1)
+      let session = try await scene.watch(viewer, camera)
+      let many = 80
+      let candidate = #"{"type":"signal_ice","ts":"","payload":\#(SignalingScene.candidate(session, 1))}"#
+      try await scene.stack.pause("signaling-1")
+      try camera.flood(candidate, count: many)
+      try await scene.poll("its replica to be given up", limit: .seconds(20)) {
+        try await scene.stack.redis.cli("ZCARD", "signal:{replicas}:alive") == "1"
+      }
+      try camera.flood(candidate, count: many)
+      try await scene.stack.resume("signaling-1")
+      try await camera.send("signal_ice", SignalingScene.candidate(session, 2))
+      try await viewer.candidate(2, of: session)
+      #expect(await viewer.order(of: session) == ["signal_answer"] + [String](repeating: "1", count: 2 * many) + ["2"])
+      try await viewer.send("signal_ice", SignalingScene.candidate(session, 3))
+      try await camera.candidate(3, of: session)
+      try await viewer.send("end_watch", #"{"session_id":"\#(session)"}"#)
+      #expect(try await camera.end(of: session) == "user_ended")
+      try await scene.waitUntilNothingIsLeft()
+    }
+  }
+
   @Test func `A replica that was halted for long takes its place anew`() async throws {
     try await SignalingScene.run { scene in
       let camera = try await scene.camera("camera", on: 1)

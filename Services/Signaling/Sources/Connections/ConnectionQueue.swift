@@ -21,6 +21,9 @@ struct ConnectionQueue {
   private var hasReceipt = false
   private var mustTakePlaceAnew = false
   private var change: AccessChange?
+  /// What failed and must be done, until `tryAgain`.
+  private var failedPlace = false
+  private var failedChange: AccessChange?
   private var close: Bool?
   private var isOver = false
 
@@ -34,7 +37,7 @@ struct ConnectionQueue {
   mutating func ring() { mustCollect = true }
   mutating func receipt() { hasReceipt = true }
   mutating func takePlaceAnew() { mustTakePlaceAnew = true }
-  mutating func accessChanged(_ next: AccessChange) { change = change == nil || change == next ? next : .everything }
+  mutating func accessChanged(_ next: AccessChange) { change = Self.both(change, next) }
   mutating func closed(inGoodOrder: Bool) { close = inGoodOrder }
 
   /// What the client said before it closed still counts, and what it has; what waits for it does not any more.
@@ -62,6 +65,25 @@ struct ConnectionQueue {
     guard let close else { return nil }
     isOver = true
     return .closed(inGoodOrder: close)
+  }
+
+  private static func both(_ first: AccessChange?, _ second: AccessChange) -> AccessChange {
+    first == nil || first == second ? second : .everything
+  }
+
+  /// It could not be done. What waits for the client waits on: the next ring or refresh comes for it.
+  mutating func failed(_ work: Work) {
+    switch work {
+    case .takePlaceAnew: failedPlace = true
+    case .accessChanged(let change): failedChange = Self.both(failedChange, change)
+    case .frame, .collect, .receipt, .closed: break
+    }
+  }
+
+  mutating func tryAgain() {
+    mustTakePlaceAnew = mustTakePlaceAnew || failedPlace
+    if let failedChange { accessChanged(failedChange) }
+    (failedPlace, failedChange) = (false, nil)
   }
 
   /// The client was sent away: what it said and was not heard yet does not count.

@@ -27,6 +27,8 @@ actor DeviceDesk: Desk {
   private let credential: String?
   private let audit: AuditVoice
   private var introduction: Introduction?
+  /// What was noted as held here, and is taken back at the end.
+  private var held: (device: ApplianceID, seat: WatchSession.Seat)?
   /// Whether a newer connection of the device has its place.
   private var isSuperseded = false
   private var understandsCredentials = false
@@ -96,11 +98,11 @@ actor DeviceDesk: Desk {
     _ device: ApplianceID, _ credential: String?, until end: Timestamp?, expecting generation: Int64?
   ) async throws -> Bool {
     let replica = place.replica
-    try await switchboard.note(.device(device), of: replica)
+    let held = WatchSession.Seat(replica: replica, connection: number)
+    self.held = (device, held)
+    try await switchboard.note(.device(device), at: held)
     switch try await switchboard.attach(device, replica: replica, connection: number, expecting: generation) {
-    case .superseded:
-      try await switchboard.takeBack(.device(device), of: replica)
-      return false
+    case .superseded: return false
     case .attached(let generation, let sessions):
       let seat = WatchSession.Seat(replica: replica, connection: number, generation: generation)
       introduction = Introduction(device: device, credential: credential, end: end, generation: generation, seat: seat)
@@ -234,17 +236,21 @@ actor DeviceDesk: Desk {
   // MARK: The end
 
   func closed(inGoodOrder: Bool) async {
-    guard let introduction else { return }
-    audit.note(.connectionClosed, applianceID: introduction.device.rawValue)
-    let (watchroom, switchboard) = (watchroom, switchboard)
-    if delivery.mustDrop { _ = try? await switchboard.takeMail(of: introduction.device, generation: introduction.generation, delivery) }
+    guard let held else { return }
+    let (watchroom, switchboard, introduction) = (watchroom, switchboard, introduction)
+    if let introduction {
+      audit.note(.connectionClosed, applianceID: introduction.device.rawValue)
+      if delivery.mustDrop { _ = try? await switchboard.takeMail(of: introduction.device, generation: introduction.generation, delivery) }
+    }
     // Sessions go on with a newer connection, which may not have said so to each of them yet.
     let isGoodbye = inGoodOrder && !isSuperseded
     await Watchroom.surely(watchroom.logger) {
-      let watches = try await switchboard.detach(introduction.device, generation: introduction.generation)
-      let input: WatchSession.Input = isGoodbye ? .left(.device, introduction.seat) : .lost(.device, introduction.seat)
-      for watch in watches { _ = try await watchroom.apply(input, to: watch) }
-      try await switchboard.takeBack(.device(introduction.device), of: introduction.seat.replica)
+      if let introduction {
+        let watches = try await switchboard.detach(introduction.device, generation: introduction.generation)
+        let input: WatchSession.Input = isGoodbye ? .left(.device, introduction.seat) : .lost(.device, introduction.seat)
+        for watch in watches { _ = try await watchroom.apply(input, to: watch) }
+      }
+      try await switchboard.takeBack(.device(held.device), at: held.seat)
     }
   }
 }

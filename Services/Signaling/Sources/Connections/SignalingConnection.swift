@@ -27,7 +27,6 @@ final class SignalingConnection: WebSocketSession {
   private var isAsking = false
   /// Whether its pong came since what waits for it was last looked for.
   private var hasReceipt = false
-  private var unfinished: ConnectionQueue.Work?
   private var messages: TokenBucket
   private var mistakes = ErrorBudget()
   private var isIntroduced = false
@@ -84,11 +83,8 @@ final class SignalingConnection: WebSocketSession {
   /// About once a second.
   func tick(_ now: Timestamp) {
     guard connection.isOpen else { return }
-    if let unfinished {
-      self.unfinished = nil
-      retry(unfinished)
-      work()
-    }
+    queue.tryAgain()
+    work()
     if !isIntroduced {
       if now - begun > limits.helloTimeout { perform(.close(.policyViolation, "Authentication required")) }
       return
@@ -108,15 +104,6 @@ final class SignalingConnection: WebSocketSession {
   }
 
   // MARK: Work
-
-  /// What could not be done and must be: tried again at the next tick.
-  private func retry(_ work: ConnectionQueue.Work) {
-    switch work {
-    case .takePlaceAnew: queue.takePlaceAnew()
-    case .accessChanged(let change): queue.accessChanged(change)
-    case .frame, .collect, .receipt, .closed: break
-    }
-  }
 
   private func work() {
     guard !isBusy, let work = queue.next() else { return }
@@ -167,7 +154,7 @@ final class SignalingConnection: WebSocketSession {
 
   private func finished(_ work: ConnectionQueue.Work, _ replies: [DeskReply]?) {
     isBusy = false
-    if replies == nil { unfinished = work }
+    if replies == nil { queue.failed(work) }
     for reply in replies ?? [] { perform(reply) }
     self.work()
   }

@@ -16,6 +16,8 @@ actor ViewerDesk: Desk {
   private let gate: AccessGate
   private let place: Place
   private let number: UInt64
+  /// The name under which its sessions are held: the replica's last one, until `takePlaceAnew`.
+  private var replica: String
   /// The token that came with the request, if one did.
   private let token: String?
   private let limits: Limits
@@ -24,6 +26,8 @@ actor ViewerDesk: Desk {
   private struct Watch {
     let device: ApplianceID
     var delivery = Delivery()
+    /// Whether it is noted as held here, and the session knows this seat.
+    var isPlaced = true
   }
 
   /// The sessions that are this connection's, as far as it knows.
@@ -33,13 +37,13 @@ actor ViewerDesk: Desk {
   private var understandsCredentials = false
 
   init(_ watchroom: Watchroom, gate: AccessGate, place: Place, number: UInt64, token: String?, limits: Limits, audit: AuditVoice) {
-    self.audit = audit
+    (self.audit, replica) = (audit, place.replica)
     (self.watchroom, self.gate, self.place, self.number, self.token, self.limits) = (watchroom, gate, place, number, token, limits)
     requests = TokenBucket(burst: limits.requestBurst, perSecond: limits.requestsPerSecond)
   }
 
   private var switchboard: Switchboard { watchroom.switchboard }
-  private var seat: WatchSession.Seat { WatchSession.Seat(replica: place.replica, connection: number) }
+  private var seat: WatchSession.Seat { WatchSession.Seat(replica: replica, connection: number) }
 
   func received(_ request: SignalingRequest) async throws -> [DeskReply] {
     let id = request.requestID
@@ -137,6 +141,7 @@ actor ViewerDesk: Desk {
   }
 
   private func apply(_ input: WatchSession.Input, _ watch: WatchID, _ principal: Principal, _ id: String?) async throws -> [DeskReply] {
+    try await takeSeats()
     let isNew = watches[watch] == nil
     if isNew {
       // A session of this user that comes from a connection which is lost, or about to be.
@@ -148,7 +153,7 @@ actor ViewerDesk: Desk {
         audit.note(.request, .refused, userID: principal.subject, applianceID: session.device.rawValue, detail: detail)
         return [.refuse(.sessionNotFound, id)]
       }
-      try await switchboard.note(.viewer(watch), of: place.replica)
+      try await switchboard.note(.viewer(watch), at: seat)
       hold(watch, of: session.device)
     }
     switch try await watchroom.apply(input, to: watch, where: { $0.userID == principal.subject }) {
@@ -161,6 +166,7 @@ actor ViewerDesk: Desk {
   // MARK: What waits
 
   func collect() async throws -> [DeskReply] {
+    try await takeSeats()
     var replies: [DeskReply] = []
     do {
       for id in watches.keys.sorted() { try await collect(id, into: &replies) }
@@ -213,7 +219,7 @@ actor ViewerDesk: Desk {
 
   private func forget(_ watch: WatchID) async throws {
     if let device = watches.removeValue(forKey: watch)?.device { noteEnd(of: watch, device) }
-    try await switchboard.takeBack(.viewer(watch), of: place.replica)
+    try await switchboard.takeBack(.viewer(watch), at: seat)
   }
 
   /// The session is over, or another connection's, or lost with this one.
@@ -222,22 +228,29 @@ actor ViewerDesk: Desk {
   }
 
   func takePlaceAnew() async throws -> [DeskReply] {
-    for watch in watches.keys {
-      try await switchboard.note(.viewer(watch), of: place.replica)
-      _ = try await watchroom.apply(.returned(.viewer, seat), to: watch)
-    }
+    replica = place.replica
+    for id in watches.keys { watches[id]?.isPlaced = false }
     return try await collect()
+  }
+
+  /// What could not be done is done by the next call.
+  private func takeSeats() async throws {
+    for (id, watch) in watches where !watch.isPlaced {
+      try await switchboard.note(.viewer(id), at: seat)
+      _ = try await watchroom.apply(.returned(.viewer, seat), to: id)
+      watches[id]?.isPlaced = true
+    }
   }
 
   // MARK: The end
 
   func closed(inGoodOrder: Bool) async {
-    let (seat, replica, switchboard) = (seat, place.replica, switchboard)
+    let (seat, switchboard) = (seat, switchboard)
     for (id, watch) in watches { noteEnd(of: id, watch.device) }
     for (watch, delivery) in watches.mapValues(\.delivery) {
       if !inGoodOrder, delivery.mustDrop { _ = try? await switchboard.takeLetters(of: watch, for: seat, delivery) }
       await watchroom.applySurely(inGoodOrder ? .left(.viewer, seat) : .lost(.viewer, seat), to: watch)
-      await Watchroom.surely(watchroom.logger) { try await switchboard.takeBack(.viewer(watch), of: replica) }
+      await Watchroom.surely(watchroom.logger) { try await switchboard.takeBack(.viewer(watch), at: seat) }
     }
     watches = [:]
     if let principal { audit.note(.connectionClosed, userID: principal.subject) }

@@ -69,20 +69,22 @@ extension Switchboard {
     for reply in replies { _ = try reply.get() }
   }
 
-  /// What a replica holds, for the one who takes care when it dies. Noted before it holds it, and taken back after.
+  /// What a replica holds, for the one who takes care when it dies. Each connection notes it before it holds it, and takes its own note back after:
+  /// an end that comes back to the same replica is held by two for a while.
   enum Holding: Hashable, Sendable {
     case device(ApplianceID)
     case viewer(WatchID)
 
-    var text: String {
+    /// On Redis: a letter for its kind, its name, a space, the connection's number.
+    func text(of connection: UInt64) -> String {
       switch self {
-      case .device(let device): "d:\(device)"
-      case .viewer(let watch): "v:\(watch)"
+      case .device(let device): "d:\(device) \(connection)"
+      case .viewer(let watch): "v:\(watch) \(connection)"
       }
     }
 
     init?(_ text: String) {
-      let name = String(text.dropFirst(2))
+      let name = String(text.dropFirst(2).prefix { $0 != " " })
       if text.hasPrefix("d:"), let device = try? ApplianceID(name) {
         self = .device(device)
       } else if text.hasPrefix("v:"), let watch = WatchID(name) {
@@ -93,20 +95,21 @@ extension Switchboard {
     }
   }
 
-  func note(_ holding: Holding, of replica: String) async throws {
-    _ = try await pipeline([RedisCommand("SADD", Bus.signalPlace(replica), holding.text), keepPlace(replica)])
+  func note(_ holding: Holding, at seat: WatchSession.Seat) async throws {
+    let text = holding.text(of: seat.connection)
+    _ = try await pipeline([RedisCommand("SADD", Bus.signalPlace(seat.replica), text), keepPlace(seat.replica)])
   }
 
   /// Should nobody be left to bury it, the place goes after a day.
   private func keepPlace(_ replica: String) -> RedisCommand { RedisCommand("PEXPIRE", Bus.signalPlace(replica), 86_400_000) }
 
-  func takeBack(_ holding: Holding, of replica: String) async throws {
-    _ = try await redis.send(RedisCommand("SREM", Bus.signalPlace(replica), holding.text))
+  func takeBack(_ holding: Holding, at seat: WatchSession.Seat) async throws {
+    _ = try await redis.send(RedisCommand("SREM", Bus.signalPlace(seat.replica), holding.text(of: seat.connection)))
   }
 
-  func holdings(of replica: String) async throws -> [Holding] {
+  func holdings(of replica: String) async throws -> Set<Holding> {
     let reply = try await redis.send(RedisCommand("SMEMBERS", Bus.signalPlace(replica)))
-    return try Self.texts(reply).compactMap(Holding.init)
+    return Set(try Self.texts(reply).compactMap(Holding.init))
   }
 
   // MARK: Records

@@ -43,7 +43,7 @@ struct Watchroom: Sendable {
       let now = clock.now()
       let id = WatchID(device: device, random: (.random(in: .min ... .max), .random(in: .min ... .max)))
       let session = WatchSession(id: id, device: device, userID: userID, deviceSeat: seat, viewerSeat: viewer, now: now)
-      try await switchboard.note(.viewer(id), of: viewer.replica)
+      try await switchboard.note(.viewer(id), at: viewer)
       let beginning = try await switchboard.begin(
         session, deadline: session.deadline(limits), frame: frame(.request, for: .device, of: session, now: now).encoded(),
         record: session.record)
@@ -53,9 +53,9 @@ struct Watchroom: Sendable {
         logger.info("watch began", metadata: session.metadata)
         return .ready(id, servers.list(for: .viewer, of: id, userID: userID, now: now))
       case .busy:
-        try await switchboard.takeBack(.viewer(id), of: viewer.replica)
+        try await switchboard.takeBack(.viewer(id), at: viewer)
         return .busy
-      case .moved: try await switchboard.takeBack(.viewer(id), of: viewer.replica)
+      case .moved: try await switchboard.takeBack(.viewer(id), at: viewer)
       }
     }
     throw Contended()
