@@ -6,10 +6,10 @@ import Testing
   @Test func `What is sent counts as had once a pong shows it, and is dropped by the next taking`() {
     var delivery = Delivery()
     #expect(delivery.had == nil && delivery.next == nil && delivery.isCertain)
-    delivery.send([10, 20], from: 7)
+    delivery.send([10, 20], from: 7, isPatient: false)
     #expect(delivery.had == 7 && delivery.next == 9 && !delivery.isCertain)
     delivery.ask()
-    delivery.send([30], from: 9)
+    delivery.send([30], from: 9, isPatient: false)
     #expect(!delivery.mustDrop)
     delivery.confirm()
     #expect(delivery.had == 9 && delivery.next == 10 && !delivery.isCertain, "the third was sent after the ping")
@@ -17,13 +17,13 @@ import Testing
     delivery.ask()
     delivery.confirm()
     #expect(delivery.had == 10 && delivery.next == 10 && delivery.isCertain)
-    delivery.send([], from: 10)
+    delivery.send([], from: 10, isPatient: false)
     #expect(!delivery.mustDrop && delivery.had == 10)
   }
 
   @Test func `A pong that nobody asked for shows nothing`() {
     var delivery = Delivery()
-    delivery.send([10], from: 0)
+    delivery.send([10], from: 0, isPatient: false)
     delivery.confirm()
     #expect(delivery.had == 0 && !delivery.mustDrop)
     delivery.ask()
@@ -34,9 +34,9 @@ import Testing
 
   @Test func `A list that begins anew is followed from there, and a pong for what was before shows nothing`() {
     var delivery = Delivery()
-    delivery.send([10, 10], from: 0)
+    delivery.send([10, 10], from: 0, isPatient: false)
     delivery.ask()
-    delivery.send([10], from: 1_000_000)
+    delivery.send([10], from: 1_000_000, isPatient: false)
     #expect(delivery.had == 1_000_000 && delivery.next == 1_000_001)
     delivery.confirm()
     #expect(delivery.had == 1_000_000)
@@ -44,20 +44,42 @@ import Testing
 
   @Test func `Of what a client does not answer for, the oldest counts as had past a number and a length`() {
     var delivery = Delivery()
-    delivery.send([Int](repeating: 1, count: Delivery.countMax), from: 0)
+    delivery.send([Int](repeating: 1, count: Delivery.countMax), from: 0, isPatient: false)
     delivery.ask()
-    delivery.send([1, 1], from: Int64(Delivery.countMax))
+    delivery.send([1, 1], from: Int64(Delivery.countMax), isPatient: false)
     #expect(delivery.had == 2 && delivery.next == Int64(Delivery.countMax) + 2)
     delivery.confirm()
     #expect(delivery.had == Int64(Delivery.countMax), "the two that came after the ping are still open")
 
     delivery = Delivery()
-    delivery.send([Delivery.lengthMax_bytes], from: 0)
+    delivery.send([Delivery.lengthMax_bytes], from: 0, isPatient: false)
     #expect(delivery.had == 0)
-    delivery.send([1], from: 1)
+    delivery.send([1], from: 1, isPatient: false)
     #expect(delivery.had == 1 && delivery.next == 2)
-    delivery.send([Delivery.lengthMax_bytes + 1], from: 2)
+    delivery.send([Delivery.lengthMax_bytes + 1], from: 2, isPatient: false)
     #expect(delivery.had == 3 && delivery.isCertain, "what is longer by itself is not kept")
+  }
+
+  @Test func `What goes past a number and a length waits for a pong where one is to come`() {
+    var delivery = Delivery()
+    #expect(delivery.send([Int](repeating: 1, count: Delivery.countMax + 1), from: 0, isPatient: true) == Delivery.countMax)
+    #expect(delivery.isHeldBack && delivery.had == 0 && delivery.next == Int64(Delivery.countMax))
+    #expect(delivery.send([], from: Int64(Delivery.countMax), isPatient: true) == 0)
+    #expect(delivery.isHeldBack)
+    delivery.ask()
+    delivery.confirm()
+    #expect(!delivery.isHeldBack && delivery.had == Int64(Delivery.countMax))
+    #expect(delivery.send([1], from: Int64(Delivery.countMax), isPatient: true) == 1)
+    #expect(!delivery.isHeldBack)
+
+    delivery = Delivery()
+    #expect(delivery.send([Delivery.lengthMax_bytes, 1], from: 0, isPatient: true) == 1)
+    #expect(delivery.isHeldBack && delivery.had == 0)
+    #expect(delivery.send([1], from: 1, isPatient: false) == 1)
+    #expect(!delivery.isHeldBack && delivery.had == 1, "nobody waits any more")
+    #expect(delivery.send([Delivery.lengthMax_bytes], from: 2, isPatient: true) == 0)
+    #expect(delivery.send([], from: 1_000_000, isPatient: true) == 0)
+    #expect(!delivery.isHeldBack, "the list began anew")
   }
 
   /// Against a model of the list on Redis whose frames are their numbers, from `base` on.
@@ -75,8 +97,7 @@ import Testing
         let next = max(delivery.next ?? base, base)
         #expect(base <= shown && next == told)
         let count = min(3, end - next)
-        delivery.send([Int](repeating: 100, count: Int(count)), from: next)
-        told = next + count
+        told = next + Int64(delivery.send([Int](repeating: 20_000, count: Int(count)), from: next, isPatient: true))
       case 5:
         delivery.ask()
         asked = told

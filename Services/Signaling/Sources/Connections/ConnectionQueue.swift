@@ -8,6 +8,7 @@ struct ConnectionQueue {
     case frame([UInt8])
     case collect
     case receipt
+    case receiptOverdue
     case takePlaceAnew
     case accessChanged(AccessChange)
     case closed(inGoodOrder: Bool)
@@ -19,6 +20,7 @@ struct ConnectionQueue {
   private var frames: [[UInt8]] = []
   private var mustCollect = false
   private var hasReceipt = false
+  private var isReceiptOverdue = false
   private var mustTakePlaceAnew = false
   private var change: AccessChange?
   /// What failed and must be done, until `tryAgain`.
@@ -35,7 +37,8 @@ struct ConnectionQueue {
   }
 
   mutating func ring() { mustCollect = true }
-  mutating func receipt() { hasReceipt = true }
+  mutating func receipt() { (hasReceipt, isReceiptOverdue) = (true, false) }
+  mutating func receiptOverdue() { isReceiptOverdue = true }
   mutating func takePlaceAnew() { mustTakePlaceAnew = true }
   mutating func accessChanged(_ next: AccessChange) { change = Self.both(change, next) }
   mutating func closed(inGoodOrder: Bool) { close = inGoodOrder }
@@ -55,6 +58,10 @@ struct ConnectionQueue {
       if let change {
         self.change = nil
         return .accessChanged(change)
+      }
+      if isReceiptOverdue {
+        isReceiptOverdue = false
+        return .receiptOverdue
       }
       if mustCollect {
         mustCollect = false
@@ -76,7 +83,7 @@ struct ConnectionQueue {
     switch work {
     case .takePlaceAnew: failedPlace = true
     case .accessChanged(let change): failedChange = Self.both(failedChange, change)
-    case .frame, .collect, .receipt, .closed: break
+    case .frame, .collect, .receipt, .receiptOverdue, .closed: break
     }
   }
 

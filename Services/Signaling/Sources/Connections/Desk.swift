@@ -8,6 +8,8 @@ protocol Desk: Sendable {
   func collect() async throws -> [DeskReply]
   /// The client has all that it was sent before the last `askReceipt`. The next `collect` drops it on Redis.
   func receipt() async throws -> [DeskReply]
+  /// The client does not say what it has. What it is sent next does not wait for that, until it does.
+  func receiptOverdue() async throws -> [DeskReply]
   /// This replica was taken for dead and is back under another name: what is held here is taken anew.
   func takePlaceAnew() async throws -> [DeskReply]
   /// Users, appliances, their sharing or tokens have changed.
@@ -23,6 +25,8 @@ enum DeskReply: Hashable, Sendable {
   case send([UInt8])
   /// The client is to show that it has all that was sent before. One at a time.
   case askReceipt
+  /// What is held for the client is to be taken anew: it was given up.
+  case takePlaceAnew
   /// An `error` frame for a client's mistake; too many close the connection.
   case refuse(SignalingRejection)
   /// An `error` frame for what the server cannot do now.

@@ -34,6 +34,8 @@ actor DeviceDesk: Desk {
   private var understandsCredentials = false
   private var delivery = Delivery()
   private var isAsking = false
+  /// Whether it may still be expected to say what it has.
+  private var isPatient = true
   private var presences = TokenBucket(burst: DeviceDesk.presenceBurst, perSecond: 1)
 
   init(_ watchroom: Watchroom, door: DeviceDoor, log: any EventLog, place: Place, number: UInt64, credential: String?, audit: AuditVoice) {
@@ -199,13 +201,13 @@ actor DeviceDesk: Desk {
     var replies: [DeskReply] = []
     do {
       while true {
-        switch try await switchboard.takeMail(of: introduction.device, generation: introduction.generation, delivery) {
+        let most = isPatient && delivery.isHeldBack ? 0 : switchboard.limits.takeCountMax
+        switch try await switchboard.takeMail(of: introduction.device, generation: introduction.generation, delivery, most: most) {
         case .frames(let frames, from: let number, hasMore: let hasMore):
-          delivery.send(frames.map(\.count), from: number)
-          replies += frames.compactMap(deliver)
-          if !hasMore { return replies + askReceipt() }
+          replies += frames.prefix(delivery.send(frames.map(\.count), from: number, isPatient: isPatient)).compactMap(deliver)
+          if !hasMore || delivery.isHeldBack { return replies + askReceipt() }
         case .superseded: return giveWay()
-        case .absent, .gone: return try await takePlaceAnew()
+        case .absent, .gone: return replies + [.takePlaceAnew]
         }
       }
     } catch {
@@ -223,9 +225,15 @@ actor DeviceDesk: Desk {
   }
 
   func receipt() async throws -> [DeskReply] {
-    isAsking = false
+    (isAsking, isPatient) = (false, true)
+    let wasHeldBack = delivery.isHeldBack
     delivery.confirm()
-    return askReceipt()
+    return wasHeldBack ? try await collect() : askReceipt()
+  }
+
+  func receiptOverdue() async throws -> [DeskReply] {
+    isPatient = false
+    return delivery.isHeldBack ? try await collect() : []
   }
 
   private func deliver(_ bytes: [UInt8]) -> DeskReply? {
@@ -240,7 +248,9 @@ actor DeviceDesk: Desk {
     let (watchroom, switchboard, introduction) = (watchroom, switchboard, introduction)
     if let introduction {
       audit.note(.connectionClosed, applianceID: introduction.device.rawValue)
-      if delivery.mustDrop { _ = try? await switchboard.takeMail(of: introduction.device, generation: introduction.generation, delivery) }
+      if delivery.mustDrop {
+        _ = try? await switchboard.takeMail(of: introduction.device, generation: introduction.generation, delivery, most: 0)
+      }
     }
     // Sessions go on with a newer connection, which may not have said so to each of them yet.
     let isGoodbye = inGoodOrder && !isSuperseded

@@ -13,6 +13,8 @@ final class SignalingConnection: WebSocketSession {
     var expiryNotice = Duration.seconds(60)
     /// How often the client's place is refreshed, and what waits is looked for without a ring.
     var refreshPeriod = Duration.seconds(25)
+    /// How long what goes past the bounds of `Delivery` waits for a pong.
+    var receiptTimeout = Duration.seconds(5)
   }
 
   private let connection: WebSocketConnection
@@ -23,8 +25,9 @@ final class SignalingConnection: WebSocketSession {
   private let begun = Timestamp.now()
   private var queue = ConnectionQueue()
   private var isBusy = false
-  /// Whether the client was asked for a pong.
-  private var isAsking = false
+  /// When the client was asked for the pong that it owes.
+  private var askedAt: Timestamp?
+  private var isOverdue = false
   /// Whether its pong came since what waits for it was last looked for.
   private var hasReceipt = false
   private var messages: TokenBucket
@@ -53,8 +56,8 @@ final class SignalingConnection: WebSocketSession {
   func becameWritable() {}
 
   func ponged(_ payload: [UInt8]) {
-    guard isAsking, payload == Self.receipt else { return }
-    (isAsking, hasReceipt) = (false, true)
+    guard askedAt != nil, payload == Self.receipt else { return }
+    (askedAt, isOverdue, hasReceipt) = (nil, false, true)
     queue.receipt()
     work()
   }
@@ -88,6 +91,11 @@ final class SignalingConnection: WebSocketSession {
     if !isIntroduced {
       if now - begun > limits.helloTimeout { perform(.close(.policyViolation, "Authentication required")) }
       return
+    }
+    if let askedAt, !isOverdue, now - askedAt > limits.receiptTimeout {
+      isOverdue = true
+      queue.receiptOverdue()
+      work()
     }
     // Receipts of a second are dropped together.
     if hasReceipt || now - refreshed > limits.refreshPeriod {
@@ -126,6 +134,7 @@ final class SignalingConnection: WebSocketSession {
       case .frame(let text): return await replies(to: text, desk, metrics)
       case .collect: return try await desk.collect()
       case .receipt: return try await desk.receipt()
+      case .receiptOverdue: return try await desk.receiptOverdue()
       case .takePlaceAnew: return try await desk.takePlaceAnew()
       case .accessChanged(let change): return try await desk.accessChanged(change)
       case .closed(let inGoodOrder):
@@ -164,8 +173,9 @@ final class SignalingConnection: WebSocketSession {
     switch reply {
     case .send(let text): connection.send(text: text)
     case .askReceipt:
-      isAsking = true
+      askedAt = .now()
       connection.ping(Self.receipt)
+    case .takePlaceAnew: queue.takePlaceAnew()
     case .refuse(let rejection):
       roster.metrics.refused()
       guard mistakes.spend(at: .now()) else { return perform(.close(.policyViolation, "Too many errors")) }

@@ -28,11 +28,15 @@ actor ViewerDesk: Desk {
     var delivery = Delivery()
     /// Whether it is noted as held here, and the session knows this seat.
     var isPlaced = true
+    /// Whether another connection had it, and what waits was not looked for yet.
+    var mustCollect = false
   }
 
   /// The sessions that are this connection's, as far as it knows.
   private var watches: [WatchID: Watch] = [:]
   private var isAsking = false
+  /// Whether the client may still be expected to say what it has.
+  private var isPatient = true
   private var requests: TokenBucket
   private var understandsCredentials = false
 
@@ -142,8 +146,7 @@ actor ViewerDesk: Desk {
 
   private func apply(_ input: WatchSession.Input, _ watch: WatchID, _ principal: Principal, _ id: String?) async throws -> [DeskReply] {
     try await takeSeats()
-    let isNew = watches[watch] == nil
-    if isNew {
+    if watches[watch] == nil {
       // A session of this user that comes from a connection which is lost, or about to be.
       guard watches.count < limits.watchesMax, let session = try await switchboard.read(watch)?.session else {
         return [.refuse(.sessionNotFound, id)]
@@ -155,10 +158,11 @@ actor ViewerDesk: Desk {
       }
       try await switchboard.note(.viewer(watch), at: seat)
       hold(watch, of: session.device)
+      watches[watch]?.mustCollect = true
     }
     switch try await watchroom.apply(input, to: watch, where: { $0.userID == principal.subject }) {
-    case .done: return isNew ? try await collect() : []
-    case .refused(let reason): return [.refuse(reason, id)]
+    case .done: return try await collectFirst(watch)
+    case .refused(let reason): return try await collectFirst(watch) + [.refuse(reason, id)]
     case .noSession, .anothers: return try await collect() + [.refuse(.sessionNotFound, id)]
     }
   }
@@ -177,13 +181,20 @@ actor ViewerDesk: Desk {
     return replies + askReceipt()
   }
 
+  /// A client that goes on with a session has what waits for it before it hears of anything else.
+  private func collectFirst(_ watch: WatchID) async throws -> [DeskReply] {
+    watches[watch]?.mustCollect == true ? try await collect() : []
+  }
+
   private func collect(_ id: WatchID, into replies: inout [DeskReply]) async throws {
     while let delivery = watches[id]?.delivery {
-      switch try await switchboard.takeLetters(of: id, for: seat, delivery) {
+      let most = isPatient && delivery.isHeldBack ? 0 : switchboard.limits.takeCountMax
+      switch try await switchboard.takeLetters(of: id, for: seat, delivery, most: most) {
       case .frames(let frames, from: let number, hasMore: let hasMore):
-        watches[id]?.delivery.send(frames.map(\.count), from: number)
-        replies += frames.compactMap(deliver)
-        if !hasMore { return }
+        watches[id]?.mustCollect = false
+        let count = watches[id]?.delivery.send(frames.map(\.count), from: number, isPatient: isPatient) ?? 0
+        replies += frames.prefix(count).compactMap(deliver)
+        if !hasMore || watches[id]?.delivery.isHeldBack == true { return }
       case .gone(let frame):
         let end = frame.flatMap(WatchFrame.init(parsing:)).flatMap { $0.kind == .ended ? $0 : nil }
         replies.append(end.map { .send($0.text) } ?? .send(.watchEnded(id, .error)))
@@ -201,10 +212,18 @@ actor ViewerDesk: Desk {
   }
 
   func receipt() async throws -> [DeskReply] {
-    isAsking = false
+    (isAsking, isPatient) = (false, true)
+    let wasHeldBack = isHeldBack
     for id in watches.keys { watches[id]?.delivery.confirm() }
-    return askReceipt()
+    return wasHeldBack ? try await collect() : askReceipt()
   }
+
+  func receiptOverdue() async throws -> [DeskReply] {
+    isPatient = false
+    return isHeldBack ? try await collect() : []
+  }
+
+  private var isHeldBack: Bool { watches.values.contains { $0.delivery.isHeldBack } }
 
   private func deliver(_ bytes: [UInt8]) -> DeskReply? {
     guard let frame = WatchFrame(parsing: bytes), frame.kind != .credentials || understandsCredentials else { return nil }
@@ -248,7 +267,7 @@ actor ViewerDesk: Desk {
     let (seat, switchboard) = (seat, switchboard)
     for (id, watch) in watches { noteEnd(of: id, watch.device) }
     for (watch, delivery) in watches.mapValues(\.delivery) {
-      if !inGoodOrder, delivery.mustDrop { _ = try? await switchboard.takeLetters(of: watch, for: seat, delivery) }
+      if !inGoodOrder, delivery.mustDrop { _ = try? await switchboard.takeLetters(of: watch, for: seat, delivery, most: 0) }
       await watchroom.applySurely(inGoodOrder ? .left(.viewer, seat) : .lost(.viewer, seat), to: watch)
       await Watchroom.surely(watchroom.logger) { try await switchboard.takeBack(.viewer(watch), at: seat) }
     }

@@ -79,7 +79,7 @@ struct Switchboard: Sendable {
   enum Mail: Equatable, Sendable {
     /// With the number of the first, which the others follow.
     case frames([[UInt8]], from: Int64, hasMore: Bool)
-    /// The session is over; the frame that says so to its viewer, if it was not taken yet.
+    /// The session is over; the frame that says so to its viewer, if it is still there.
     case gone([UInt8]?)
     /// The device is not known to be connected any more.
     case absent
@@ -87,19 +87,21 @@ struct Switchboard: Sendable {
   }
 
   /// What the connection of this generation is to send next. Frames stay for the device's next connection until `delivery` says that the device has them.
-  func takeMail(of device: ApplianceID, generation: Int64, _ delivery: Delivery) async throws -> Mail {
+  ///
+  /// - Parameter most: frames at once; with 0 what the device has is dropped, and nothing is taken.
+  func takeMail(of device: ApplianceID, generation: Int64, _ delivery: Delivery, most: Int) async throws -> Mail {
     try Self.mail(
       await call(
         .mail, [Bus.signalDevice(device), Bus.signalMail(device)],
-        [String(generation), limits.deviceLife.inMilliseconds, String(limits.takeCountMax)] + Self.numbers(delivery)))
+        [String(generation), limits.deviceLife.inMilliseconds, limits.mailLife.inMilliseconds, String(most)] + Self.numbers(delivery)))
   }
 
   /// The same for a session's viewer.
-  func takeLetters(of watch: WatchID, for viewer: WatchSession.Seat, _ delivery: Delivery) async throws -> Mail {
+  func takeLetters(of watch: WatchID, for viewer: WatchSession.Seat, _ delivery: Delivery, most: Int) async throws -> Mail {
     try Self.mail(
       await call(
         .letters, [Bus.signalWatch(watch), Bus.signalLetters(watch)],
-        [Self.text(viewer), String(limits.takeCountMax)] + Self.numbers(delivery)))
+        [Self.text(viewer), String(most)] + Self.numbers(delivery)))
   }
 
   private static func numbers(_ delivery: Delivery) -> [String] { [delivery.had, delivery.next].map { $0.map(String.init) ?? "" } }

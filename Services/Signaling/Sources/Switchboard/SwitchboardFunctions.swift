@@ -61,7 +61,8 @@ enum SwitchboardFunctions {
         first = had
       end
       if next < first then next = first end
-      local frames = redis.call('LRANGE', list, next - first, next - first + most - 1)
+      -- Down to -1 it would be all of the list.
+      local frames = tonumber(most) > 0 and redis.call('LRANGE', list, next - first, next - first + most - 1) or {}
       local left = redis.call('LLEN', list) - (next - first) - #frames
       return { left > 0 and 'more' or 'all', whole(next), unpack(frames) }
     end
@@ -75,13 +76,16 @@ enum SwitchboardFunctions {
       redis.call('PEXPIRE', list, life)
     end
 
-    -- KEYS: device, mail. ARGV: generation, life in ms, most, numbers. What waits for a device; it is alive. Else `absent` or `superseded`.
+    -- KEYS: device, mail. ARGV: generation, life in ms, mail's life in ms, most, numbers. What waits for a device; it is alive, and so is what it has to wait for.
+    -- Else `absent` or `superseded`.
     local function mail(keys, args)
       local generation = redis.call('HGET', keys[1], 'generation')
       if not generation then return { 'absent' } end
       if generation ~= args[1] then return { 'superseded' } end
       redis.call('PEXPIRE', keys[1], args[2])
-      return take(keys[1], keys[2], args[3], args[4], args[5])
+      local answer = take(keys[1], keys[2], args[4], args[5], args[6])
+      if answer[1] == 'more' then redis.call('PEXPIRE', keys[2], args[3]) end
+      return answer
     end
 
     -- KEYS: watch, letters. ARGV: replica and connection of the viewer, most, numbers. What waits for a session's viewer. Where the session is over, `gone` and
@@ -90,9 +94,7 @@ enum SwitchboardFunctions {
       local seat = redis.call('HGET', keys[1], 'viewer')
       if seat and seat ~= args[1] then return { 'superseded' } end
       if seat then return take(keys[1], keys[2], args[2], args[3], args[4]) end
-      local last = redis.call('LRANGE', keys[2], -1, -1)
-      redis.call('DEL', keys[2])
-      return { 'gone', unpack(last) }
+      return { 'gone', unpack(redis.call('LRANGE', keys[2], -1, -1)) }
     end
 
     -- KEYS: device, watches, watch, deadlines, mail, records. ARGV: session, viewer's seat, state, deadline, life in ms, sessions of one device at most,
