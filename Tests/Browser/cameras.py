@@ -6,7 +6,7 @@ import subprocess
 
 from using import HERE, api, open_page, say
 
-# Keeps what the page says and hears of the signaling broker, and its peer connections.
+# Keeps what the page says and hears of the signaling broker, and its peer connections. What `spy.loses` says goes into a dead connection.
 SPY = """(() => {
   const [Socket, Peer] = [window.WebSocket, window.RTCPeerConnection];
   window.spy = { sockets: [], said: [], heard: [], peers: [] };
@@ -18,7 +18,11 @@ SPY = """(() => {
       this.addEventListener("message", ({ data }) => spy.heard.push(JSON.parse(data)));
     }
     send(text) {
-      if (spy.sockets.includes(this)) spy.said.push(JSON.parse(text));
+      const message = JSON.parse(text);
+      if (spy.sockets.includes(this)) {
+        spy.said.push(message);
+        if (spy.loses?.(message)) return;
+      }
       super.send(text);
     }
   };
@@ -48,6 +52,7 @@ async def watch_camera(page, stack, pictures):
         await page.picture(pictures / "cameras-live.png")
         await renew_credentials(page)
         await lose_the_broker(page, frames)
+        await lose_the_offer(page, frames)
     finally:
         camera.terminate()
         camera.wait()
@@ -73,10 +78,19 @@ async def renew_credentials(page):
 async def lose_the_broker(page, frames):
     """The picture goes on while the page comes back to the broker, and the session is the page's own to end."""
     session = await page.run("spy.heard.find(({ type }) => type === 'watch_ready').payload.session_id")
+    # The first word on the new connection finds the broker without Redis.
+    unavailable = "Temporarily unavailable; try again in a moment"
+    await page.run("""spy.loses = ({ payload, request_id }) => {
+      if (!request_id || !payload.session_id) return false;
+      spy.loses = undefined;
+      const error = { type: "error", request_id, payload: { message: "%s" } };
+      setTimeout(() => spy.sockets.at(-1).dispatchEvent(new MessageEvent("message", { data: JSON.stringify(error) })));
+      return true;
+    }; undefined""" % unavailable)
     await page.run("spy.sockets.at(-1).close(3000)")
     since = "spy.said.slice(spy.said.findLastIndex(({ type }) => type === 'hello'))"
-    named = f"{since}.some(({{ payload }}) => payload.session_id === {json.dumps(session)})"
-    await page.until(f"spy.sockets.length === 2 && {named}", "the page names its session on a new connection")
+    named = f"{since}.filter(({{ payload }}) => payload.session_id === {json.dumps(session)}).length > 1"
+    await page.until(f"spy.sockets.length === 2 && {named}", "the page names its session on a new connection, and again")
     before = await page.run(frames)
     await page.until(f"{frames} > {before}", "the camera's frames go on")
     await page.press(".camera button")
@@ -84,6 +98,19 @@ async def lose_the_broker(page, frames):
         while not (reason := await reason_of_end(page, session)):
             await asyncio.sleep(0.1)
     assert reason == "user_ended", f"the session ended because of {reason}"
+
+
+async def lose_the_offer(page, frames):
+    """The page says its offer again that went into a dead connection."""
+    await page.run("""spy.loses = ({ type }) => {
+      if (type === "signal_offer") spy.loses = () => true;
+      return type === "signal_offer";
+    }; undefined""")
+    await page.press(".camera button")
+    await page.until("spy.loses({}) === true", "the page says its offer")
+    await page.run("spy.loses = undefined; spy.sockets.at(-1).close(3000)")
+    await page.until(f"{frames} > 30", "the camera's frames are decoded", 40)
+    await page.press(".camera button")
 
 
 async def reason_of_end(page, session):

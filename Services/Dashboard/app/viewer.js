@@ -6,6 +6,8 @@ import { reconnectDelay_ms } from "../martlet/schedule.js";
 const HEARTBEAT_MS = 30_000;
 /** The broker takes one watch request a second for long. */
 const REQUEST_GAP_MS = 250;
+/** What the broker says when it could not ask Redis or PostgreSQL. */
+const UNAVAILABLE = "Temporarily unavailable; try again in a moment";
 
 /**
  * @typedef {"asking" | "connecting" | "live" | "ended"} WatchState
@@ -120,9 +122,19 @@ export class Viewer {
       case "ice_servers": watch?.renew(payload.ice_servers); break;
       case "watch_ended": if (watch) this.#end(watch, payload.reason); break;
       case "token:expiring": this.#renew(); break;
+      case "heartbeat_ack": {
+        const resumed = this.#asked.get(message.request_id);
+        this.#asked.delete(message.request_id);
+        resumed?.resumed((type, payload) => this.#say(type, { session_id: resumed.id, ...payload }));
+        break;
+      }
       case "error": {
         const asked = this.#asked.get(message.request_id);
-        if (asked) this.#end(asked, payload.message);
+        this.#asked.delete(message.request_id);
+        // Its picture does not go by the broker.
+        if (asked?.id !== undefined && payload.message === UNAVAILABLE) {
+          setTimeout(() => this.#resume(asked), reconnectDelay_ms(1, Math.random()));
+        } else if (asked) this.#end(asked, payload.message);
         break;
       }
     }
@@ -135,8 +147,11 @@ export class Viewer {
 
   /** Its session goes on by this connection, if the broker still has it. */
   #resume(watch) {
+    if (!this.#isReady || !this.#watches.has(watch.id)) return;
     const request = this.#await(watch);
     watch.resume((type, payload) => this.#say(type, { session_id: watch.id, ...payload }, request));
+    // The broker answers it behind what waited for the page.
+    this.#say("heartbeat", {}, request);
   }
 
   /** A request of this watch: an error that answers it ends the watch. */
@@ -183,6 +198,9 @@ class Watch {
   #peer;
   /** What could not be said while there was no connection. @type {[string, object][]} */
   #unsaid = [];
+  /** The last candidate, or that none follows. @type {[string, object] | undefined} */
+  #last;
+  #isAnswered = false;
 
   /** @param {string} device @param {Watcher} watcher */
   constructor(device, watcher) {
@@ -197,7 +215,10 @@ class Watch {
     try {
       const peer = new RTCPeerConnection({ iceServers });
       this.#peer = peer;
-      peer.onicecandidate = ({ candidate }) => say("signal_ice", { candidate: candidate?.toJSON() ?? null });
+      peer.onicecandidate = ({ candidate }) => {
+        this.#last = ["signal_ice", { candidate: candidate?.toJSON() ?? null }];
+        say(...this.#last);
+      };
       peer.ontrack = ({ track, streams }) => this.watcher.stream(streams[0] ?? new MediaStream([track]));
       peer.onconnectionstatechange = () => {
         if (peer.connectionState === "connected") this.watcher.state("live");
@@ -205,17 +226,30 @@ class Watch {
       };
       peer.addTransceiver("video", { direction: "recvonly" });
       await peer.setLocalDescription();
-      say("signal_offer", { sdp: peer.localDescription.toJSON() });
+      // Should it be lost, `resumed` says it again.
+      this.#offer(trySay);
     } catch {
       say("end_watch", {});
     }
   }
 
-  /** On a new connection: what was not said, or once more that no candidate follows, which names the session to the broker. */
+  #offer(say) {
+    say("signal_offer", { sdp: this.#peer.localDescription.toJSON() });
+  }
+
+  /** On a new connection: what was not said, or the last candidate once more, which names the session to the broker. */
   resume(say) {
-    const unsaid = this.#unsaid.splice(0);
-    if (unsaid.length === 0 && this.#peer?.iceGatheringState === "complete") unsaid.push(["signal_ice", { candidate: null }]);
+    const unsaid = this.#unsaid.length === 0 && this.#last ? [this.#last] : this.#unsaid;
     for (const [type, payload] of unsaid) say(type, payload);
+  }
+
+  /**
+   * What waited on the broker has come. Where no answer is among it, the offer may have gone into a dead connection: a broker that has it refuses the second,
+   * which answers no request and ends nothing.
+   */
+  resumed(say) {
+    this.#unsaid = [];
+    if (!this.#isAnswered && this.#peer?.signalingState === "have-local-offer") this.#offer(say);
   }
 
   /** New credentials: relays in use go on by theirs, those to come take these. */
@@ -226,6 +260,7 @@ class Watch {
   /** One that comes again, on a new connection, says nothing new. */
   async answer(sdp) {
     if (this.#peer?.signalingState !== "have-local-offer") return;
+    this.#isAnswered = true;
     await this.#peer.setRemoteDescription(sdp).catch(() => this.watcher.state("ended", "The camera's answer was not understood."));
   }
 
